@@ -30,11 +30,25 @@ const operators: readonly Role[] = ["admin", "runner"];
 const administrators: readonly Role[] = ["admin"];
 
 type Options = Partial<Omit<Endpoint, "method" | "path" | "roles" | "summary">>;
-type Line = [call: `${Endpoint["method"]} ${string}`, roles: readonly Role[] | null, summary: string];
+type Call = `${Endpoint["method"]} /${string}`;
+type Line<C extends Call> = [call: C, roles: readonly Role[] | null, summary: string];
+type Split<C extends Call> = C extends `${infer Method} ${infer Path}`
+  ? { method: Method; path: Path }
+  : never;
+type Defaults = { readonly prefixes: "both"; readonly status: 200 };
 
-function endpoint<const O extends Options>([call, roles, summary]: Line, options: O) {
-  const [method, path] = call.split(" ") as [Endpoint["method"], string];
-  return { prefixes: "both", status: 200, ...options, method, path, roles, summary } as const;
+// The spread of a generic is typed as an intersection, where `200 & 201` would make the whole entry `never`.
+type Entry<C extends Call, O> = Readonly<
+  Split<C> & { roles: readonly Role[] | null; summary: string } & Omit<Defaults, keyof O> & O
+>;
+
+function endpoint<const C extends Call, const O extends Options>(line: Line<C>, options: O): Entry<C, O> {
+  const [call, roles, summary] = line;
+  const [method, path] = call.split(" ");
+  return { prefixes: "both", status: 200, ...options, method, path, roles, summary } as unknown as Entry<
+    C,
+    O
+  >;
 }
 
 const exclude = z.object({
