@@ -57,7 +57,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("agent_id", "text", (c) => c.notNull().references("agents.id").onDelete("cascade"))
     .addColumn("hash", "text", (c) => c.notNull().unique())
     .addColumn("labels", "text", (c) => c.notNull())
-    .addColumn("expires_at", "integer", (c) => c.notNull())
+    .addColumn("expires_at", "integer")
     .addColumn("created_at", "integer", (c) => c.notNull())
     .execute();
 
@@ -71,7 +71,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("host_pattern", "text", (c) => c.notNull())
     .addColumn("path_pattern", "text")
     .addColumn("methods", "text")
-    .addColumn("injection_config", "text")
+    .addColumn("injection_config", "text", (c) => c.notNull())
     .addColumn("env_name", "text")
     .addColumn("rotation", "text")
     .addColumn("rotated_at", "integer")
@@ -100,11 +100,13 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("created_at", "integer", (c) => c.notNull())
     .execute();
 
-  // One row a rule, agent and current window. Written in the transaction of the opening audit row.
+  // One row a rule, agent and current window. Written in the transaction of the opening audit row. No foreign keys: a
+  // rule deleted while its last calls wait for their commit must not fail the others of that commit.
   await schema
     .createTable("rate_counters")
-    .addColumn("rule_id", "text", (c) => c.notNull().references("rules.id").onDelete("cascade"))
-    .addColumn("agent_id", "text", (c) => c.notNull().references("agents.id").onDelete("cascade"))
+    .addColumn("rule_id", "text", (c) => c.notNull())
+    .addColumn("agent_id", "text", (c) => c.notNull())
+    .addColumn("window_ms", "integer", (c) => c.notNull())
     .addColumn("window_start", "integer", (c) => c.notNull())
     .addColumn("count", "integer", (c) => c.notNull())
     .addPrimaryKeyConstraint("rate_counters_pk", ["rule_id", "agent_id"])
@@ -118,7 +120,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("hash", "blob", (c) => c.notNull())
     .execute();
 
-  // A closed segment is a range of rows; when retention deletes them, the signed anchor keeps their last hash.
+  // A closed segment is a range of rows. The anchor signs it, and again when retention deletes the rows: then it keeps
+  // their last hash, from which the chain goes on.
   await schema
     .createTable("audit_segments")
     .addColumn("id", "integer", (c) => c.primaryKey().notNull())
@@ -127,6 +130,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("last_hash", "blob", (c) => c.notNull())
     .addColumn("closed_at", "integer", (c) => c.notNull())
     .addColumn("retired_at", "integer")
-    .addColumn("anchor", "blob")
+    .addColumn("anchor", "blob", (c) => c.notNull())
     .execute();
 }

@@ -18,6 +18,7 @@ export const limits = {
   /** a body that must be held whole to place a credential in it */
   bodyHeldBytesMax: MEBI,
   requestsPerConnectionMax: 100_000,
+  proxyCredentialsBytesMax: KIBI,
 
   // how much at once
   tunnelsMax: 10_000,
@@ -26,7 +27,16 @@ export const limits = {
   exchangesPerAgentMax: 1_000,
 
   // towards origins
+  /** name, connection and TLS handshake together */
   originConnectTimeoutMs: 10_000,
+  /** head start of one address before the next is tried (RFC 8305 section 5) */
+  originConnectAttemptDelayMs: 250,
+  /** names asked for at once, and names waiting for their turn */
+  originLookupsMax: 32,
+  originLookupQueueMax: 1_000,
+  /** TLS sessions kept for resumption; a resumed session does not show its certificate again, hence the age */
+  originSessionsMax: 500,
+  originSessionAgeMs: 3_600_000,
   originHeadersTimeoutMs: 300_000,
   originBodyIdleTimeoutMs: 300_000,
   originHeaderBytesMax: 64 * KIBI,
@@ -43,6 +53,15 @@ export const limits = {
   leafRenewBeforeMs: 86_400_000,
   leafCacheEntriesMax: 1_000,
 
+  // vault
+  keyFileBytesMax: 4 * KIBI,
+  rotationBatchRows: 100,
+  /** NIST SP 800-63B section 5.1.1: memorized secrets have at least 8 characters */
+  passphraseCharactersMin: 8,
+  passphraseMemoryKibMax: MEBI,
+  passphrasePassesMax: 16,
+  passphraseLanesMax: 16,
+
   // policy
   pathReadingsMax: 32,
   pathBytesMax: 16 * KIBI,
@@ -52,6 +71,24 @@ export const limits = {
   auditQueueRowsMax: 20_000,
   auditSegmentRowsMax: 100_000,
   auditRefusalSourcesMax: 1_000,
+  /** a segment also closes at this age, so that retention works where little happens */
+  auditSegmentAgeMsMax: 86_400_000,
+  /** characters of one text in a record; longer ones are cut */
+  auditTextCharactersMax: 16 * KIBI,
+  /** rows that one listing looks at; the caller goes on from there */
+  auditScanRowsMax: 10_000,
+  /** rate counters held in memory before those of past windows are dropped */
+  auditCountersMax: 10_000,
+  /** how often the newest sequence number and hash are signed */
+  auditHeadIntervalMs: 1_000,
+  auditRetryMs: 250,
+  auditVerifyPageRows: 1_000,
+  auditRetireBatchRows: 500,
+
+  // store
+  storeCheckpointIntervalMs: 1_000,
+  /** a larger database is checked without its audit rows after a kill */
+  storeQuickCheckBytesMax: 64 * MEBI,
 
   // control plane
   apiBodyBytesMax: MEBI,
@@ -60,6 +97,15 @@ export const limits = {
   apiAuthFailuresSourcesMax: 1_000,
   apiAuthFailureDelayMs: 250,
   apiAuthFailureDelayMsMax: 5_000,
+  /** after this long without a failure a source starts anew */
+  apiAuthFailureForgottenMs: 60_000,
+  /** answers held back at once; further failures are answered 429 */
+  apiAuthDelaysMax: 200,
+  agentsMax: 10_000,
+  runTokensPerAgentMax: 1_000,
+  secretsMax: 10_000,
+  rulesMax: 20_000,
+  apiKeysMax: 1_000,
 
   // stopping
   drainTimeoutMs: 20_000,
