@@ -1,0 +1,26 @@
+// Reading the audit. A `runner` key sees the calls of one of its own agents at a time.
+import type { AuditVerification } from "@onecli/sdk/contract";
+import type { ApiKey } from "../model.ts";
+import type { ApiParts, AuditQuery } from "./contract.ts";
+import type { Handlers } from "./handler.ts";
+import { forbidden, notFound } from "./problem.ts";
+import { canSee } from "./visibility.ts";
+
+export function auditHandlers(parts: ApiParts): Handlers<"listAudit" | "verifyAudit"> {
+  let running: Promise<AuditVerification> | undefined;
+  return {
+    listAudit({ key, query }) {
+      requireOwnAgent(parts, key, query);
+      return parts.listAudit(query);
+    },
+    /** It reads every row: whoever asks meanwhile gets the same answer. */
+    verifyAudit: () => (running ??= parts.verifyAudit().finally(() => (running = undefined))),
+  };
+}
+
+function requireOwnAgent({ store }: ApiParts, key: ApiKey, { agent }: AuditQuery): void {
+  if (key.role !== "runner") return;
+  if (agent === undefined) throw forbidden("agent: a runner key must name one of its own agents");
+  const found = store.agents.byIdentifier(agent);
+  if (found === undefined || !canSee(key, found)) throw notFound("agent");
+}
