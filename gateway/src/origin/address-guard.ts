@@ -78,7 +78,7 @@ function lifts(exception: Exception, destination: Destination): boolean {
 function parseException(entry: string): Exception {
   const endpoint = parseHostPort(entry);
   if (endpoint?.kind === "name") return { kind: "name", host: endpoint.host, port: endpoint.port };
-  const prefix = parsePrefix(endpoint?.host ?? entry.replace(/^\[(.*)\]$/, "$1"));
+  const prefix = parsePrefix(endpoint?.host ?? entry.replace(/^\[([^\]/]*:[^\]/]*)\]$/, "$1"));
   if (prefix === null) {
     throw new RangeError(
       `"${entry}" is none of name:port, address, address:port, prefix/length (with the bits after the prefix zero)`,

@@ -19,6 +19,8 @@ export interface DialerOptions {
   readonly connect?: (endpoint: Endpoint) => Socket;
   /** for everything from the name to the verified certificate */
   readonly connectTimeoutMs?: number;
+  /** `ms`, monotonic; sessions age by it */
+  readonly now?: () => number;
 }
 
 /**
@@ -32,7 +34,7 @@ export function createDialer(options: DialerOptions): Dialer {
     guard: options.guard,
     connect: options.connect ?? connectTo,
     context: trustedContext(options.extraCa),
-    sessions: createSessionCache(() => performance.now()),
+    sessions: createSessionCache(options.now ?? (() => performance.now())),
   };
   const timeoutMs = options.connectTimeoutMs ?? limits.originConnectTimeoutMs;
   return {

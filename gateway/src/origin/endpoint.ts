@@ -29,7 +29,7 @@ export function parseHostPort(text: string): HostPort | null {
   return hostOf(plain ?? "", port);
 }
 
-/** Parses configuration, so that a mistake is refused at start; `what` names the setting. */
+/** The entries of a comma-separated setting. */
 export function entriesOf(text: string): string[] {
   return text
     .split(",")

@@ -111,9 +111,6 @@ const REASONS: Readonly<Record<string, string>> = {
   INVALID_CA: "its certificate was issued by something that is no authority",
   PATH_LENGTH_EXCEEDED: "its chain of certificates is too long",
   CERT_CHAIN_TOO_LONG: "its chain of certificates is too long",
-  EE_KEY_TOO_SMALL: "the key of its certificate is too weak",
-  CA_KEY_TOO_SMALL: "the key of its authority is too weak",
-  CA_MD_TOO_WEAK: "the signature of its certificate is too weak",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it speaks no TLS version from 1.2 on",
   ERR_SSL_UNSUPPORTED_PROTOCOL: "it speaks no TLS version from 1.2 on",
@@ -125,5 +122,8 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** For the agent: says what is wrong with the origin, nothing about addresses or this machine. */
 export function handshakeFailure(error: Partial<NodeJS.ErrnoException>): string {
+  // Node has no codes for these: OpenSSL says "EE certificate key too weak", "CA signature digest algorithm too weak".
+  if (error.message?.split(";")[0]?.endsWith("too weak") === true)
+    return "its certificate or an authority's is too weak";
   return REASONS[error.code ?? ""] ?? "the TLS handshake failed";
 }
