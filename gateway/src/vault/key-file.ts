@@ -68,7 +68,7 @@ export function parseKey(text: string, origin: string): Buffer {
   }
   if (key.every((byte) => byte === key[0])) {
     throw new VaultError(
-      "key_refused",
+      "key_malformed",
       `${origin} repeats one byte: make a random key, openssl rand -hex 32`,
     );
   }

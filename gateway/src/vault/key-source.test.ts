@@ -4,8 +4,7 @@ import path from "node:path";
 import { ready } from "libsodium-wrappers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadKek } from "./key-source.ts";
-import { testStore } from "./test-store.ts";
-import { temporaryDirectory } from "./test-vault.ts";
+import { temporaryDirectory, temporaryStore } from "../store/testing.ts";
 
 beforeAll(() => ready);
 
@@ -13,7 +12,10 @@ const HEX = "00112233445566778899aabbccddeeff".repeat(2);
 const BASE64 = Buffer.from(HEX, "hex").toString("base64");
 const refused = expect.objectContaining({ code: "key_refused" });
 const malformed = expect.objectContaining({ code: "key_malformed" });
-const load = (options: object) => loadKek({ dataDir: temporaryDirectory(), ...options }, testStore());
+
+async function load(options: object) {
+  return loadKek({ dataDir: temporaryDirectory(), ...options }, await temporaryStore());
+}
 
 function keyFile(text = HEX, mode = 0o600): string {
   const file = path.join(temporaryDirectory(), "a.key");
@@ -109,7 +111,7 @@ describe("a key file", () => {
       const dataDir = temporaryDirectory();
       writeFileSync(path.join(dataDir, name), HEX, { mode: 0o600 });
       chmodSync(path.join(dataDir, name), 0o644);
-      const store = testStore();
+      const store = await temporaryStore();
       if (name !== "master.key") {
         const { id } = await load({ masterKey: HEX });
         store.keys.insert({ id: "k", wrapped: new Uint8Array(), kekId: id, state: "active", createdAt: 0 });

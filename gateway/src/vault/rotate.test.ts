@@ -4,23 +4,24 @@ import { describe, expect, test } from "vitest";
 import { limits } from "../limits.ts";
 import type { SealContext, Vault } from "./contract.ts";
 import { Secret } from "./secret.ts";
-import { type TestStore, testStore } from "./test-store.ts";
-import { NOW, failingAt, keep, reveal, stored, temporaryDirectory, vaultOn } from "./test-vault.ts";
+import type { Store } from "../store/store.ts";
+import { temporaryDirectory, temporaryStore } from "../store/testing.ts";
+import { NOW, dump, failingAt, keep, reveal, stored, vaultOn } from "./testing.ts";
 import { sealedKeyId } from "./seal.ts";
 import { openVault } from "./vault.ts";
 
 const clock = () => NOW;
 const keyOf = (dataDir: string) => readFileSync(path.join(dataDir, "master.key"), "utf8");
-const dataKeys = (store: TestStore) => store.keys.list().filter(({ id }) => !id.startsWith("root-"));
+const dataKeys = (store: Store) => store.keys.list().filter(({ id }) => !id.startsWith("root-"));
 
 async function filled(count: number) {
-  const [store, dataDir] = [testStore(), temporaryDirectory()];
+  const [store, dataDir] = [await temporaryStore(), temporaryDirectory()];
   const vault = await vaultOn(store, dataDir);
   const contexts = Array.from({ length: count }, (_, i) => keep(store, vault, `value-${i}`));
   return { store, dataDir, vault, contexts };
 }
 
-function expectAll(store: TestStore, vault: Vault, contexts: SealContext[], from = 0) {
+function expectAll(store: Store, vault: Vault, contexts: SealContext[], from = 0) {
   for (const [i, context] of contexts.slice(from).entries()) {
     expect(reveal(store, vault, context)).toBe(`value-${i + from}`);
   }
@@ -55,7 +56,7 @@ describe("a rotation", () => {
   });
 
   test("leaves a key alone that was given by a setting", async () => {
-    const [store, dataDir] = [testStore(), temporaryDirectory()];
+    const [store, dataDir] = [await temporaryStore(), temporaryDirectory()];
     const kek = { masterKey: "00112233445566778899aabbccddeeff".repeat(2), dataDir };
     const vault = await openVault({ store, kek, clock });
     const context = keep(store, vault, "value");
@@ -72,7 +73,7 @@ describe("a rotation", () => {
     while (!turns.isDone) {
       expectAll(store, vault, contexts, 2);
       for (const context of contexts.slice(0, 2)) {
-        store.put({ ...context, sealed: vault.seal(context, Secret.of(`turn-${turns.count}`)) });
+        store.secrets.setValue(context.rowId, vault.seal(context, Secret.of(`turn-${turns.count}`)));
       }
       turns.count += 1;
       await new Promise((resolve) => setImmediate(resolve));
@@ -88,7 +89,7 @@ describe("a rotation", () => {
     const context = contexts.find(({ rowId }) => rowId === first.rowId)!;
     const late = vault.seal(context, Secret.of("late"));
     const rotating = vault.rotate();
-    store.put({ ...context, sealed: late });
+    store.secrets.setValue(context.rowId, late);
     await rotating;
     expect(reveal(store, vault, context)).toBe("late");
   });
@@ -106,11 +107,11 @@ describe("a rotation", () => {
     const good = stored(store, first!);
     const damaged = Buffer.from(good);
     damaged[50]! ^= 1;
-    store.put({ ...first!, sealed: damaged });
+    store.secrets.setValue(first!.rowId, damaged);
     expect(await vault.rotate()).toMatchObject({ reencrypted: 2, damaged: 1 });
     expect(dataKeys(store)).toHaveLength(2);
     expect(others.map((context) => reveal(store, vault, context))).toEqual(["value-1", "value-2"]);
-    store.put({ ...first!, sealed: good });
+    store.secrets.setValue(first!.rowId, good);
     expect(await vault.rotate()).toMatchObject({ damaged: 0 });
     expect(reveal(store, vault, first!)).toBe("value-0");
     expect(dataKeys(store)).toHaveLength(1);
@@ -126,11 +127,11 @@ describe("a rotation", () => {
 
   test("refuses when master.key was replaced meanwhile, and changes nothing", async () => {
     const { store, dataDir, vault, contexts } = await filled(1);
-    const [file, before] = [path.join(dataDir, "master.key"), store.dump()];
+    const [file, before] = [path.join(dataDir, "master.key"), dump(store)];
     const original = keyOf(dataDir);
     writeFileSync(file, "00112233445566778899aabbccddeeff".repeat(2), { mode: 0o600 });
     await expect(vault.rotate()).rejects.toThrow(expect.objectContaining({ code: "wrong_key" }));
-    expect(store.dump()).toBe(before);
+    expect(dump(store)).toBe(before);
     writeFileSync(file, original, { mode: 0o600 });
     await vault.rotate();
     expectAll(store, await vaultOn(store, dataDir), contexts);
@@ -138,7 +139,7 @@ describe("a rotation", () => {
 });
 
 describe("a rotation that is interrupted", () => {
-  test("at any write loses nothing, and the next one finishes, in this process or the next", async () => {
+  test("at any change loses nothing, and the next one finishes, in this process or the next", async () => {
     for (let n = 1; ; n += 1) {
       const { store, dataDir, contexts } = await filled(limits.rotationBatchRows + 2);
       const vault = await openVault({ store: failingAt(store, n), kek: { dataDir }, clock });
@@ -153,7 +154,7 @@ describe("a rotation that is interrupted", () => {
       expect(dataKeys(store)).toHaveLength(1);
       expectAll(store, await vaultOn(store, dataDir), contexts);
       if (error === undefined) return;
-      expect(error).toMatchObject({ message: `interrupted at write ${n}` });
+      expect(error).toMatchObject({ message: `interrupted at change ${n}` });
     }
   });
 

@@ -2,8 +2,9 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { Secret } from "./secret.ts";
-import { testStore } from "./test-store.ts";
-import { NOW, keep, reveal, secretContext, stored, temporaryDirectory, vaultOn } from "./test-vault.ts";
+import type { Store } from "../store/store.ts";
+import { aCredential, temporaryDirectory, temporaryStore } from "../store/testing.ts";
+import { NOW, dump, keep, reveal, secretContext, stored, vaultOn } from "./testing.ts";
 import { openVault } from "./vault.ts";
 
 const HEX = "00112233445566778899aabbccddeeff".repeat(2);
@@ -11,7 +12,7 @@ const clock = () => NOW;
 const coded = (code: string) => expect.objectContaining({ name: "VaultError", code });
 
 async function started() {
-  const [store, dataDir] = [testStore(), temporaryDirectory()];
+  const [store, dataDir] = [await temporaryStore(), temporaryDirectory()];
   return { store, dataDir, vault: await vaultOn(store, dataDir) };
 }
 
@@ -28,13 +29,13 @@ describe("the first start", () => {
   test("uses a key file that is there and holds nothing else", async () => {
     const dataDir = temporaryDirectory();
     writeFileSync(path.join(dataDir, "master.key"), HEX, { mode: 0o600 });
-    await vaultOn(testStore(), dataDir);
+    await vaultOn(await temporaryStore(), dataDir);
     expect(readFileSync(path.join(dataDir, "master.key"), "utf8")).toBe(HEX);
   });
 
   test("refuses sealed values without keys, and makes no key file", async () => {
-    const [store, dataDir] = [testStore(), temporaryDirectory()];
-    store.put({ table: "secrets", rowId: "r", sealed: new Uint8Array(60) });
+    const [store, dataDir] = [await temporaryStore(), temporaryDirectory()];
+    store.secrets.insert(aCredential(), new Uint8Array(60));
     await expect(vaultOn(store, dataDir)).rejects.toThrow(coded("cannot_open"));
     expect(existsSync(path.join(dataDir, "master.key"))).toBe(false);
   });
@@ -52,11 +53,11 @@ describe("a later start", () => {
 
   test("refuses when the key file is missing, and makes no new one", async () => {
     const { store, dataDir } = await started();
-    const before = store.dump();
+    const before = dump(store);
     rmSync(path.join(dataDir, "master.key"));
     await expect(vaultOn(store, dataDir)).rejects.toThrow(coded("key_missing"));
     expect(existsSync(path.join(dataDir, "master.key"))).toBe(false);
-    expect(store.dump()).toBe(before);
+    expect(dump(store)).toBe(before);
   });
 
   test.each([
@@ -66,15 +67,15 @@ describe("a later start", () => {
     ["a passphrase instead of its key", () => ({ passphrase: "correct horse battery staple" })],
   ])("refuses %s and changes nothing", async (_, wrong) => {
     const { store, dataDir } = await started();
-    const before = store.dump();
+    const before = dump(store);
     const opening = openVault({ store, kek: { ...wrong(dataDir), dataDir }, clock });
     await expect(opening).rejects.toThrow(coded("wrong_key"));
     await expect(opening).rejects.toThrow(/Nothing was changed/);
     await expect(opening).rejects.not.toThrow(new RegExp(HEX, "i"));
-    expect(store.dump()).toBe(before);
+    expect(dump(store)).toBe(before);
   });
 
-  test.each<[string, (store: ReturnType<typeof testStore>) => void]>([
+  test.each<[string, (store: Store) => void]>([
     ["whose bytes changed", (store) => store.keys.update(dek(store).id, { wrapped: new Uint8Array(73) })],
     ["that is cut off", (store) => store.keys.update(dek(store).id, { wrapped: new Uint8Array(0) })],
     ["under another key's id", (store) => store.keys.update(dek(store).id, { wrapped: root(store).wrapped })],
@@ -97,21 +98,21 @@ describe("a passphrase", () => {
   const passphrase = "correct horse battery staple";
 
   test("opens what it sealed, composed or decomposed, and another one does not", async () => {
-    const [store, dataDir] = [testStore(), temporaryDirectory()];
+    const [store, dataDir] = [await temporaryStore(), temporaryDirectory()];
     const first = await openVault({ store, kek: { passphrase: `${passphrase} \u00e9`, dataDir }, clock });
     const context = keep(store, first, "value");
     const again = await openVault({ store, kek: { passphrase: `${passphrase} e\u0301`, dataDir }, clock });
     expect(reveal(store, again, context)).toBe("value");
-    const before = store.dump();
+    const before = dump(store);
     const wrong = openVault({ store, kek: { passphrase: `${passphrase}!`, dataDir }, clock });
     await expect(wrong).rejects.toThrow(coded("wrong_key"));
-    expect(store.dump()).toBe(before);
+    expect(dump(store)).toBe(before);
     expect(before).not.toContain("horse");
     expect(existsSync(path.join(dataDir, "master.key"))).toBe(false);
   });
 
   test("refuses a stored cost below the one that it would choose", async () => {
-    const [store, dataDir] = [testStore(), temporaryDirectory()];
+    const [store, dataDir] = [await temporaryStore(), temporaryDirectory()];
     await openVault({ store, kek: { passphrase, dataDir }, clock });
     store.meta.set("vault.passphrase", store.meta.get("vault.passphrase")!.replace("65536", "8"));
     const opening = openVault({ store, kek: { passphrase, dataDir }, clock });
@@ -119,7 +120,7 @@ describe("a passphrase", () => {
   });
 
   test("does not use a salt that was planted before the first start", async () => {
-    const [store, dataDir] = [testStore(), temporaryDirectory()];
+    const [store, dataDir] = [await temporaryStore(), temporaryDirectory()];
     const salt = "0".repeat(32);
     store.meta.set("vault.passphrase", JSON.stringify({ algorithm: "argon2id", salt }));
     await openVault({ store, kek: { passphrase, dataDir }, clock });
@@ -155,7 +156,7 @@ describe("an open vault", () => {
     const bytes = Buffer.from(stored(store, context)).toString("latin1");
     expect(bytes).not.toContain("plain-value");
     const key = readFileSync(path.join(dataDir, "master.key"), "utf8").trim();
-    expect(store.dump()).not.toContain(key.slice(0, 16));
+    expect(dump(store)).not.toContain(key.slice(0, 16));
   });
 
   test("refuses every call once it is closed", async () => {
@@ -176,10 +177,10 @@ function write(dataDir: string, name = "master.key"): string {
   return file;
 }
 
-function dek(store: ReturnType<typeof testStore>) {
+function dek(store: Store) {
   return store.keys.list().find(({ id }) => !id.startsWith("root-"))!;
 }
 
-function root(store: ReturnType<typeof testStore>) {
+function root(store: Store) {
   return store.keys.list().find(({ id }) => id.startsWith("root-"))!;
 }

@@ -1,20 +1,14 @@
-// What the tests of this folder and of the authority share: temporary directories, vaults on them, faults.
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
+// For tests: vaults on a real database, values in it, and faults.
 import { randomUUID } from "node:crypto";
+import type { Store } from "../store/store.ts";
+import { aCredential } from "../store/testing.ts";
 import type { SealContext, Vault } from "./contract.ts";
 import { Secret } from "./secret.ts";
-import type { TestStore } from "./test-store.ts";
 import { openVault } from "./vault.ts";
 
 export const NOW = Date.UTC(2026, 0, 15);
 
-export function temporaryDirectory(): string {
-  return mkdtempSync(path.join(tmpdir(), "vault-"));
-}
-
-export function vaultOn(store: TestStore, dataDir: string): Promise<Vault> {
+export function vaultOn(store: Store, dataDir: string): Promise<Vault> {
   return openVault({ store, kek: { dataDir }, clock: () => NOW });
 }
 
@@ -23,23 +17,31 @@ export function secretContext(rowId: string = randomUUID()): SealContext {
 }
 
 /** Seals and stores a value; returns its place. */
-export function keep(store: TestStore, vault: Vault, plaintext: string): SealContext {
+export function keep(store: Store, vault: Vault, plaintext: string): SealContext {
   const context = secretContext();
-  store.put({ ...context, sealed: vault.seal(context, Secret.of(plaintext)) });
+  const id = context.rowId;
+  const sealed = vault.seal(context, Secret.of(plaintext));
+  store.secrets.insert(aCredential({ id, name: id, hostPattern: `${id}.test` }), sealed);
   return context;
 }
 
-export function stored(store: TestStore, context: SealContext): Uint8Array {
-  const cell = store.sealed.page(null, 100_000).find(({ rowId }) => rowId === context.rowId);
-  if (cell === undefined) throw new Error("no such cell");
-  return cell.sealed;
+export function stored(store: Store, context: SealContext): Uint8Array {
+  const sealed = store.secrets.valueSealed(context.rowId);
+  if (sealed === undefined) throw new Error("no such secret");
+  return sealed;
 }
 
-export function reveal(store: TestStore, vault: Vault, context: SealContext): string {
+export function reveal(store: Store, vault: Vault, context: SealContext): string {
   return vault.open(context, stored(store, context)).reveal();
 }
 
-/** The same store; its n-th write or transaction throws, before it did anything. */
+/** All that the vault may change, to compare. */
+export function dump(store: Store): string {
+  const cells = store.sealed.page(null, 100_000);
+  return JSON.stringify([store.keys.list(), store.meta.get("vault.passphrase"), cells]);
+}
+
+/** The same store; its n-th transaction or change throws before it begins. */
 export function failingAt<S extends object>(store: S, n: number, count = { calls: 0 }): S {
   return new Proxy(store, {
     get(target, property) {
@@ -50,7 +52,7 @@ export function failingAt<S extends object>(store: S, n: number, count = { calls
         return value.bind(target);
       return (...args: unknown[]) => {
         count.calls += 1;
-        if (count.calls === n) throw new Error(`interrupted at write ${n}`);
+        if (count.calls === n) throw new Error(`interrupted at change ${n}`);
         return Reflect.apply(value, target, args);
       };
     },
