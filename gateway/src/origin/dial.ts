@@ -81,24 +81,29 @@ function verified(dependencies: Dependencies, { authority, socket, signal }: Han
   const key = `${authority.host}:${authority.port}`;
   return new Promise((resolve, reject) => {
     const tls = startTls(dependencies, authority, socket);
-    const settled = new AbortController();
+    let settled = false;
+    const settle = (): boolean => {
+      if (settled) return false;
+      signal.removeEventListener("abort", abort);
+      return (settled = true);
+    };
     const fail = (error: Error): void => {
       tls.destroy();
       socket.destroy();
-      if (settled.signal.aborted) return;
-      settled.abort();
+      if (!settle()) return;
       sessions.forget(key);
       reject(error);
     };
-    signal.addEventListener("abort", () => fail(signal.reason as Error), { signal: settled.signal });
-    if (signal.aborted) return fail(signal.reason as Error);
+    const abort = (): void => fail(signal.reason as Error);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) return abort();
     sessions.keep(key, tls);
     // Stays for good: a socket that fails between two owners must not take the process down.
     tls.on("error", (error) => fail(tlsFailure(authority, error)));
     tls.once("close", () => fail(tlsFailure(authority, { code: "ECONNRESET" })));
     tls.once("secureConnect", () => {
       if (!tls.authorized) return fail(tlsFailure(authority, {}));
-      settled.abort();
+      if (!settle()) return;
       // A second handshake could show another certificate that nobody verifies.
       tls.disableRenegotiation();
       resolve(tls);
