@@ -15,6 +15,8 @@ export class OneCLIError extends Error {
 export interface RequestFailure {
   readonly url: string;
   readonly statusCode: number;
+  /** the gateway's own sentence; the message adds where it came from */
+  readonly detail?: string | undefined;
   /** the gateway's stable word for the case, e.g. `AGENT_NOT_FOUND` */
   readonly code?: string | undefined;
   readonly hint?: string | undefined;
@@ -26,6 +28,7 @@ export interface RequestFailure {
 export class OneCLIRequestError extends Error {
   readonly url: string;
   readonly statusCode: number;
+  readonly detail: string;
   readonly code: string | undefined;
   readonly hint: string | undefined;
   readonly field: string | undefined;
@@ -35,6 +38,7 @@ export class OneCLIRequestError extends Error {
     this.name = "OneCLIRequestError";
     this.url = failure.url;
     this.statusCode = failure.statusCode;
+    this.detail = failure.detail ?? message;
     this.code = failure.code;
     this.hint = failure.hint ?? hintFor(failure.statusCode);
     this.field = failure.field;

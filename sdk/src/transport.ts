@@ -51,7 +51,8 @@ async function send(connection: Connection, request: HttpRequest, options: CallO
 
 function requestHeaders(connection: Connection, request: HttpRequest, options: CallOptions) {
   const headers: Record<string, string> = {};
-  if (connection.apiKey !== undefined) headers["authorization"] = `Bearer ${connection.apiKey}`;
+  if (connection.apiKey !== undefined && connection.apiKey !== "")
+    headers["authorization"] = `Bearer ${connection.apiKey}`;
   const projectId = options.projectId ?? connection.projectId;
   if (projectId !== undefined) headers["x-project-id"] = projectId;
   if (request.body !== undefined) headers["content-type"] = "application/json";
@@ -107,6 +108,7 @@ function refused(request: HttpRequest, response: Response, text: string): OneCLI
   return new OneCLIRequestError(`${line} (${response.status}, ${request.method} ${request.url})`, {
     url: request.url,
     statusCode: response.status,
+    detail: line,
     code: said?.code,
     hint: said?.hint,
     field: said?.field,
