@@ -56,6 +56,7 @@ function assemble(parts: ApiParts, authenticator: Authenticator, handlers: Handl
     await next();
   });
   register(app, handlers, (endpoint) => endpoint.roles !== null);
+  app.get("/metrics", async (context) => context.text(await parts.metrics()));
   app.get("/v1/openapi.json", (context) => context.json(openApiDocument(parts.settings.version)));
   return refuseTheRest(app);
 }
@@ -63,7 +64,7 @@ function assemble(parts: ApiParts, authenticator: Authenticator, handlers: Handl
 /** After the endpoints: a path that one of them has, with another method; then everything else. */
 function refuseTheRest(app: App): App {
   const known = new Set(Object.values<Endpoint>(endpoints).flatMap(pathsOf));
-  for (const path of [...known, "/v1/openapi.json"]) {
+  for (const path of [...known, "/v1/openapi.json", "/metrics"]) {
     app.all(path, () => {
       throw methodNotAllowed();
     });

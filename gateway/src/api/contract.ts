@@ -26,6 +26,8 @@ export interface ApiParts {
   rotateSecret(id: string, actor: string): Promise<RotationResult>;
   listAudit(query: AuditQuery): AuditPage | Promise<AuditPage>;
   verifyAudit(): Promise<AuditVerification>;
+  /** in the Prometheus text format */
+  metrics(): Promise<string>;
   /** Of a crash in a handler. Names and positions only, never values. */
   log(message: string, detail: Readonly<Record<string, string>>): void;
 }

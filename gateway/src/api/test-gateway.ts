@@ -1,0 +1,210 @@
+// What the tests of this folder share: the API over a real database and vault in a temporary directory.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { rootCertificates } from "node:tls";
+import type { Role } from "@onecli/sdk/contract";
+import { hashToken } from "../agents/token.ts";
+import type { Audit, ControlEvent } from "../audit/contract.ts";
+import { placeholderFor } from "../inject/placeholder.ts";
+import { findConflict } from "../policy/credential-conflict.ts";
+import { validateHostPattern } from "../policy/match-host.ts";
+import { validatePathPattern } from "../policy/match-path.ts";
+import { compileSnapshot } from "../policy/snapshot.ts";
+import { openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
+import type { Vault } from "../vault/contract.ts";
+import { openVault } from "../vault/vault.ts";
+import { makeApiKey, previewOfKey } from "./api-key.ts";
+import { type Api, createApi } from "./app.ts";
+import type { ApiParts, Settings } from "./contract.ts";
+
+export const NOW = Date.UTC(2026, 0, 15);
+export const CA = "-----BEGIN CERTIFICATE-----\nours\n-----END CERTIFICATE-----\n";
+
+export interface TestGateway extends AsyncDisposable {
+  readonly api: Api;
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly dataDir: string;
+  readonly parts: ApiParts;
+  /** keys in full, by role */
+  readonly keys: Readonly<Record<Role, string>>;
+  readonly events: ControlEvent[];
+  readonly logged: string[];
+  /** what the ports saw or shall do */
+  readonly state: { changes: number; auditFails: boolean; now: number };
+  call(line: string, options?: CallOptions): Promise<Answer>;
+}
+
+export interface CallOptions {
+  /** null = no Authorization field; absent = the admin key */
+  readonly key?: string | null;
+  readonly body?: unknown;
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly source?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of every shape
+  readonly body: any;
+}
+
+export async function startGateway(settings: Partial<Settings> = {}): Promise<TestGateway> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), "api-"));
+  const store = await openStore({ dataDir });
+  const state = { changes: 0, auditFails: false, now: NOW };
+  const vault = await openVault({ store, kek: { dataDir }, clock: () => state.now });
+  const recorded = { events: [] as ControlEvent[], logged: [] as string[], state };
+  const parts = partsOf({ store, vault, ...recorded }, settings);
+  const api = createApi(parts);
+  const keys = {
+    admin: addKey(store, "admin"),
+    runner: addKey(store, "runner"),
+    read: addKey(store, "read"),
+  };
+  return {
+    api,
+    store,
+    vault,
+    dataDir,
+    parts,
+    keys,
+    ...recorded,
+    call: (line, options = {}) => call(api, line, { key: keys.admin, ...options }),
+    async [Symbol.asyncDispose]() {
+      api.close();
+      store.close();
+      rmSync(dataDir, { recursive: true });
+    },
+  };
+}
+
+export function addKey(store: Store, role: Role): string {
+  const text = makeApiKey();
+  const id = `${role}-${text.slice(3, 11)}`;
+  const key = { id, name: role, role, hash: hashToken(text), preview: previewOfKey(text), createdAt: NOW };
+  store.apiKeys.insert(key);
+  return text;
+}
+
+let sources = 0;
+
+async function call(api: Api, line: string, options: CallOptions): Promise<Answer> {
+  const request = requestOf(line, options);
+  const response = await api.fetch(request, { source: options.source ?? `source-${(sources += 1)}` });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson ? JSON.parse(text) : undefined,
+  };
+}
+
+export function requestOf(line: string, { key, body, fields = {} }: CallOptions): Request {
+  const [method = "GET", target = "/"] = line.split(" ");
+  const headers: Record<string, string> = { host: "localhost:10254" };
+  if (key !== null && key !== undefined) headers["authorization"] = `Bearer ${key}`;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+  const payload = text === undefined ? {} : { body: text };
+  return new Request(`http://localhost:10254${target}`, {
+    method,
+    headers: { ...headers, ...fields },
+    ...payload,
+  });
+}
+
+type Recorded = Pick<TestGateway, "store" | "vault" | "events" | "logged" | "state">;
+
+function partsOf(recorded: Recorded, settings: Partial<Settings>): ApiParts {
+  const { store, vault, events, logged, state } = recorded;
+  return {
+    store,
+    vault,
+    audit: recordingAudit(recorded),
+    clock: () => state.now,
+    settings: { ...defaults, ...settings },
+    caCertificate: CA,
+    publicRoots: () => rootCertificates.join("\n"),
+    changed: () => void (state.changes += 1),
+    policy: {
+      validateHostPattern,
+      validatePathPattern,
+      findConflict,
+      credentialsOf: (agentId) => snapshotOf(store).credentialsOf(agentId),
+    },
+    agentToken: (agentId) => openToken(store, vault, agentId),
+    placeholder: (agentId, credential) => placeholderFor(vault.derive("placeholder"), agentId, credential),
+    rotateSecret: async () => ({ ok: true, rotatedAt: NOW }),
+    listAudit: () => ({
+      records: events.map((_, seq) => ({ seq, type: "control", at: iso })),
+      nextBefore: null,
+    }),
+    metrics: async () => "",
+    verifyAudit: async () => ({
+      valid: true,
+      records: 0,
+      segments: 0,
+      fromSeq: null,
+      toSeq: null,
+      problem: null,
+    }),
+    log: (message, detail) => void logged.push(JSON.stringify({ message, detail })),
+  };
+}
+
+const iso = new Date(NOW).toISOString();
+
+const defaults: Settings = {
+  version: "1.2.3",
+  publicUrl: (host) => `http://${host}`,
+  proxyHost: "host.docker.internal",
+  port: 10254,
+  noProxy: [],
+  allowedHosts: ["localhost", "127.0.0.1", "[::1]"],
+  approvalTimeoutSeconds: 180,
+  pendingHoldMs: 30,
+};
+
+function snapshotOf(store: Store) {
+  return compileSnapshot({
+    revision: 1,
+    agents: store.agents.list(),
+    tokens: store.tokens.list(NOW),
+    rules: store.rules.list(),
+    credentials: store.secrets.list(),
+    defaultAction: "allow",
+  });
+}
+
+function openToken(store: Store, vault: Vault, agentId: string): string {
+  const token = store.agents.token(agentId);
+  if (token === undefined) throw new Error("no such agent");
+  const opened = vault.open({ table: "agents", rowId: agentId, purpose: "agent-token" }, token.sealed);
+  // oxlint-disable-next-line no-restricted-properties -- stands in for the port, which lies beside the vault
+  return opened.reveal();
+}
+
+/** Keeps control events; a rolled-back transaction is seen by the store, not here. */
+function recordingAudit({ events, state }: Pick<Recorded, "events" | "state">): Audit {
+  const nothing = () => undefined;
+  return {
+    open: nothing,
+    close: nothing,
+    refuse: nothing,
+    challenge: nothing,
+    flush: nothing,
+    stop: nothing,
+    control(event) {
+      if (state.auditFails) throw new Error("the disk is full of sk-secret-value");
+      events.push(event);
+    },
+    healthy: true,
+  };
+}
