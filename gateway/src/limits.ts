@@ -64,6 +64,8 @@ export const limits = {
 
   // policy
   pathReadingsMax: 32,
+  /** all readings of one path together: what deciding on it may cost */
+  pathReadingBytesMax: 64 * KIBI,
   pathBytesMax: 16 * KIBI,
   hostNameBytesMax: 253,
 

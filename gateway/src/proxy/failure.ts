@@ -1,0 +1,35 @@
+// What went wrong on the way to the origin → the refusal that the client gets.
+import { DialError } from "../origin/contract.ts";
+import type { Received } from "./receive.ts";
+import type { RefusalCode } from "./refusal.ts";
+
+export interface Failure {
+  readonly code: RefusalCode;
+  readonly message: string;
+}
+
+export function failureOf(error: unknown, { authority }: Received): Failure {
+  if (error instanceof DialError) return { code: error.code, message: error.message };
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const { host } = authority;
+  if (
+    code === "UND_ERR_HEADERS_TIMEOUT" ||
+    code === "UND_ERR_BODY_TIMEOUT" ||
+    code === "UND_ERR_CONNECT_TIMEOUT"
+  ) {
+    return { code: "origin_timeout", message: `${host} did not answer in time` };
+  }
+  if (code === "UND_ERR_HEADERS_OVERFLOW" || code.startsWith("HPE_") || isProtocolError(error)) {
+    return { code: "origin_protocol_error", message: `The answer of ${host} is not valid HTTP` };
+  }
+  return { code: "origin_unreachable", message: `${host} closed the connection without an answer` };
+}
+
+function isProtocolError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    error.message === "bad response" ||
+    error.message === "bad upgrade" ||
+    error.message.startsWith("too many interim")
+  );
+}

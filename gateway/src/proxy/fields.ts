@@ -1,0 +1,112 @@
+// Header fields on their way through (RFC 9110 section 7.6.1): hop-by-hop ones are removed from what the client
+// sent before anything is injected, so that `Connection: authorization` can't take an injected field away.
+
+/** Names, lower case, that belong to one connection or to this proxy. */
+const requestHopByHop = new Set([
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "proxy-authorization",
+  "proxy-authenticate",
+  "http2-settings",
+  // rebuilt from the one authority
+  "host",
+  // answered here, never sent on
+  "expect",
+  // announces fields that are discarded: request trailers do not pass
+  "trailer",
+]);
+
+const responseHopByHop = new Set([
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-authentication-info",
+  // would lead clients past the gateway (RFC 7838)
+  "alt-svc",
+  // ours alone: an origin must not put words in the gateway's mouth
+  "x-onecli-hint",
+]);
+
+const none: ReadonlySet<string> = new Set();
+
+/** Client's fields without the hop-by-hop ones; duplicates and order kept, `Host` first. */
+export function requestFields(raw: readonly string[], host: string): string[] {
+  const named = connectionOptions(raw);
+  const fields = ["Host", host];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const lower = name.toLowerCase();
+    if (requestHopByHop.has(lower) || named.has(lower)) continue;
+    fields.push(name, raw[i + 1] as string);
+  }
+  return fields;
+}
+
+/** Origin's fields as they reach the client. undici hands them over as bytes, which are Latin-1 on the wire. */
+export function responseFields(raw: readonly Buffer[] | readonly string[]): string[] {
+  const fields: string[] = [];
+  let named: ReadonlySet<string> = none;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = latin1(raw[i] as Buffer | string);
+    const lower = name.toLowerCase();
+    if (lower === "connection") named = optionsOf(latin1(raw[i + 1] as Buffer | string), named);
+    if (responseHopByHop.has(lower)) continue;
+    fields.push(name, latin1(raw[i + 1] as Buffer | string));
+  }
+  return named.size === 0 ? fields : without(fields, named);
+}
+
+/** First value of a field; names are compared without case. */
+export function fieldValue(raw: readonly string[], name: string): string | undefined {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if ((raw[i] as string).length === name.length && (raw[i] as string).toLowerCase() === name)
+      return raw[i + 1];
+  }
+  return undefined;
+}
+
+export function fieldCount(raw: readonly string[], name: string): number {
+  let count = 0;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if ((raw[i] as string).length === name.length && (raw[i] as string).toLowerCase() === name) count += 1;
+  }
+  return count;
+}
+
+function connectionOptions(raw: readonly string[]): ReadonlySet<string> {
+  let named: ReadonlySet<string> = none;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string;
+    if (name.length === 10 && name.toLowerCase() === "connection")
+      named = optionsOf(raw[i + 1] as string, named);
+  }
+  return named;
+}
+
+function optionsOf(value: string, known: ReadonlySet<string>): ReadonlySet<string> {
+  if (value === "keep-alive" || value === "close" || value === "Keep-Alive") return known;
+  const options = value.split(",").map((option) => option.trim().toLowerCase());
+  return new Set([...known, ...options.filter((option) => option !== "")]);
+}
+
+function without(fields: readonly string[], named: ReadonlySet<string>): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    if (!named.has((fields[i] as string).toLowerCase()))
+      kept.push(fields[i] as string, fields[i + 1] as string);
+  }
+  return kept;
+}
+
+function latin1(value: Buffer | string): string {
+  return typeof value === "string" ? value : value.toString("latin1");
+}

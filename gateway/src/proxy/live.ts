@@ -1,0 +1,76 @@
+// What is open right now: tunnels and exchanges. A policy change walks over them and closes what lost its right;
+// a stop drains them.
+import { limits } from "../limits.ts";
+import type { Snapshot } from "../policy/contract.ts";
+import type { Tunnel } from "./plane.ts";
+
+/** An exchange as seen from outside: can be told that its right is gone. */
+export interface LiveExchange {
+  readonly agentId: string;
+  readonly tokenHash: string;
+  /** false = under this snapshot the exchange would not be permitted, or not with these credentials */
+  isPermitted(snapshot: Snapshot, now: number): boolean;
+  end(reason: "revoked" | "stopped"): void;
+}
+
+export interface LiveConnections {
+  readonly tunnels: Set<Tunnel>;
+  readonly exchanges: Set<LiveExchange>;
+  mayOpenTunnel(agentId: string): boolean;
+  mayOpenExchange(agentId: string): boolean;
+  addTunnel(tunnel: Tunnel): void;
+  removeTunnel(tunnel: Tunnel): void;
+  addExchange(exchange: LiveExchange): void;
+  removeExchange(exchange: LiveExchange): void;
+  /** Closes what the snapshot no longer permits, and what expired. */
+  enforce(snapshot: Snapshot, now: number): void;
+}
+
+export function createLiveConnections(): LiveConnections {
+  const tunnels = new Set<Tunnel>();
+  const exchanges = new Set<LiveExchange>();
+  const tunnelsOf = new Map<string, number>();
+  const exchangesOf = new Map<string, number>();
+  return {
+    tunnels,
+    exchanges,
+    mayOpenTunnel: (agentId) =>
+      tunnels.size < limits.tunnelsMax && (tunnelsOf.get(agentId) ?? 0) < limits.tunnelsPerAgentMax,
+    mayOpenExchange: (agentId) =>
+      exchanges.size < limits.exchangesMax && (exchangesOf.get(agentId) ?? 0) < limits.exchangesPerAgentMax,
+    addTunnel(tunnel) {
+      tunnels.add(tunnel);
+      count(tunnelsOf, tunnel.identity.agent.id, 1);
+    },
+    removeTunnel(tunnel) {
+      if (tunnels.delete(tunnel)) count(tunnelsOf, tunnel.identity.agent.id, -1);
+    },
+    addExchange(exchange) {
+      exchanges.add(exchange);
+      count(exchangesOf, exchange.agentId, 1);
+    },
+    removeExchange(exchange) {
+      if (exchanges.delete(exchange)) count(exchangesOf, exchange.agentId, -1);
+    },
+    enforce(snapshot, now) {
+      for (const exchange of exchanges) if (!exchange.isPermitted(snapshot, now)) exchange.end("revoked");
+      for (const tunnel of tunnels) enforceTunnel(tunnel, snapshot, now);
+    },
+  };
+}
+
+function enforceTunnel(tunnel: Tunnel, snapshot: Snapshot, now: number): void {
+  const identity = snapshot.identify(tunnel.tokenHash);
+  if (identity === undefined || isExpired(identity.token.expiresAt, now)) tunnel.socket.destroy();
+  else tunnel.identity = identity;
+}
+
+export function isExpired(expiresAt: number | null, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
+}
+
+function count(counts: Map<string, number>, key: string, step: 1 | -1): void {
+  const next = (counts.get(key) ?? 0) + step;
+  if (next <= 0) counts.delete(key);
+  else counts.set(key, next);
+}

@@ -1,0 +1,52 @@
+// The life of a request: receive → authenticate → decide → enforce → inject → audit.open, committed → forward.
+// Fixed stages; each returns a type that only it can make, so a stage that is skipped does not compile.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Decision } from "../policy/contract.ts";
+import { decide } from "../policy/decide.ts";
+import { type Authenticated, authenticate } from "./authenticate.ts";
+import { type Credentialed, credential } from "./credential.ts";
+import { enforce, type Permitted } from "./enforce.ts";
+import { Exchange } from "./exchange.ts";
+import type { DataPlane, Tunnel } from "./plane.ts";
+import { receive, type Received } from "./receive.ts";
+import { record, type Recorded } from "./record.ts";
+import { isRefusal, type Refusal } from "./refusal.ts";
+import { type Answer, challenge, refuse } from "./reply.ts";
+import { route } from "./route.ts";
+
+/** One request of a client, from whichever ingress it came. */
+export function serve(
+  plane: DataPlane,
+  request: IncomingMessage,
+  answer: ServerResponse,
+  tunnel: Tunnel | null,
+): void {
+  const client: Answer = { plane, request, answer, tunnel, agent: tunnel?.identity.agent ?? null };
+  const received = receive(request, tunnel);
+  if (isRefusal(received)) return refuse(client, received);
+  const authenticated = authenticate(plane, received);
+  if (authenticated === null) return challenge(client);
+  const permitted = enforce(plane, authenticated, decided(plane, authenticated));
+  if (isRefusal(permitted)) return refuse({ ...client, agent: authenticated.identity.agent }, permitted);
+  credential(plane, permitted, (credentialed) => {
+    if (isRefusal(credentialed))
+      return refuse({ ...client, agent: authenticated.identity.agent }, credentialed);
+    send(client, credentialed);
+  });
+}
+
+function decided(plane: DataPlane, authenticated: Authenticated): Decision {
+  const { method, target } = authenticated.received;
+  return decide(route(plane, authenticated), { method, target });
+}
+
+function send(client: Answer, credentialed: Credentialed): void {
+  const { plane } = client;
+  record(plane, credentialed, (recorded: Recorded | Refusal) => {
+    if (isRefusal(recorded))
+      return refuse({ ...client, agent: credentialed.permitted.authenticated.identity.agent }, recorded);
+    new Exchange(plane, recorded, client.answer).forward();
+  });
+}
+
+export type { Authenticated, Credentialed, Permitted, Received, Recorded };

@@ -1,0 +1,99 @@
+// Answers that the gateway gives itself: refusals and the challenge.
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Agent } from "../model.ts";
+import type { DataPlane, Tunnel } from "./plane.ts";
+import { describe } from "./receive.ts";
+import { type Refusal, refusalKinds, renderRefusal } from "./refusal.ts";
+
+export interface Answer {
+  readonly plane: DataPlane;
+  readonly request: IncomingMessage;
+  readonly answer: ServerResponse;
+  readonly tunnel: Tunnel | null;
+  readonly agent: Agent | null;
+}
+
+/** RFC 9110 section 15.5.8 */
+export const CHALLENGE = 'Basic realm="OneCLI Gateway"';
+
+export function refuse(client: Answer, refused: Refusal): void {
+  recordRefusal(client, refused);
+  answerRefusal(client.request, client.answer, refused);
+}
+
+/** Without a record of its own: the exchange has one already. */
+export function answerRefusal(request: IncomingMessage, answer: ServerResponse, refused: Refusal): void {
+  if (answer.headersSent || answer.destroyed) {
+    answer.destroy();
+    return;
+  }
+  const close = refused.close || mustClose(request);
+  const { status, fields, body } = renderRefusal({ ...refused, close });
+  answer.writeHead(status, fields);
+  answer.end(request.method === "HEAD" ? undefined : body);
+  if (close) closeAfter(request, answer);
+}
+
+export function challenge(client: Answer): void {
+  const { plane, request, answer } = client;
+  plane.traffic.challenges += 1;
+  plane.audit.challenge(sourceOf(request.socket));
+  const fields = ["Proxy-Authenticate", CHALLENGE, "Content-Length", "0", "Connection", "close"];
+  answer.writeHead(407, fields);
+  answer.end();
+  closeAfter(request, answer);
+}
+
+export function recordRefusal(
+  { plane, request, tunnel, agent }: Omit<Answer, "answer">,
+  refused: Refusal,
+): void {
+  const { refusals } = plane.traffic;
+  refusals.set(refused.refused, (refusals.get(refused.refused) ?? 0) + 1);
+  plane.audit.refuse({
+    ...describe(request, tunnel),
+    agentId: agent?.id ?? null,
+    agent: agent?.identifier ?? null,
+    code: refused.refused,
+    status: refusalKinds[refused.refused].status,
+    rule: refused.rule,
+  });
+}
+
+/** A refusal on a socket that has no ServerResponse: malformed requests, CONNECT. */
+export function writeRaw(socket: Duplex, status: number, fields: readonly string[], body = ""): void {
+  if (socket.destroyed || !socket.writable) return;
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`];
+  for (let i = 0; i + 1 < fields.length; i += 2) lines.push(`${fields[i]}: ${fields[i + 1]}`);
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`, () => lingerThenDestroy(socket));
+}
+
+export function sourceOf(socket: { remoteAddress?: string | undefined }): string {
+  return socket.remoteAddress ?? "unix";
+}
+
+/** A body that was not read leaves the connection's framing behind; reading it all could take for ever. */
+function mustClose(request: IncomingMessage): boolean {
+  const declared = request.headers["content-length"];
+  const hasBody =
+    request.headers["transfer-encoding"] !== undefined || (declared !== undefined && declared !== "0");
+  return hasBody && !request.complete;
+}
+
+function closeAfter(request: IncomingMessage, answer: ServerResponse): void {
+  const { socket } = request;
+  request.resume();
+  answer.once("finish", () => {
+    socket.end();
+    lingerThenDestroy(socket);
+  });
+}
+
+const LINGER_MS = 500;
+
+/** The client may still be writing: a reset at once could take the answer from it (RFC 9112 section 9.6). */
+function lingerThenDestroy(socket: Duplex): void {
+  socket.resume?.();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
