@@ -5,6 +5,7 @@ import { formatAuthority, parseAuthority } from "../target/authority.ts";
 import type { Authority } from "../target/contract.ts";
 
 export const CREDENTIAL_PORT = 443;
+const PORT = /:\d+$/;
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 export interface HostPattern {
@@ -27,14 +28,14 @@ export function parseHostPattern(text: string): HostPattern | null {
   if (any !== null) return anyHost(any[1]);
   const isWildcard = text.startsWith("*.");
   const written = isWildcard ? text.slice(2) : text;
-  const withPort = parseAuthority(written, null);
-  const authority = withPort ?? parseAuthority(written, CREDENTIAL_PORT);
+  const hasPort = PORT.test(written);
+  const authority = parseAuthority(written, hasPort ? null : CREDENTIAL_PORT);
   if (authority === null || (isWildcard && authority.kind !== "name")) return null;
   return {
     kind: isWildcard ? "wildcard" : "exact",
     host: authority.host,
-    port: withPort?.port ?? null,
-    pattern: canonicalText(isWildcard, authority, withPort !== null),
+    port: hasPort ? authority.port : null,
+    pattern: canonicalText(isWildcard, authority, hasPort),
   };
 }
 

@@ -53,7 +53,7 @@ export function matchesEvery(pattern: PathPattern, readings: readonly string[]):
 export function validatePathPattern(text: string): PathPatternCheck {
   if (text === "*") return { ok: true, pattern: text };
   if (!text.startsWith("/"))
-    return { ok: false, message: `must be * or start with /; write /${text.replace(/^\*?/, "")}` };
+    return { ok: false, message: `must be * or start with /; write /${text.replace(/^\*?\/?/, "")}` };
   if (/[?#]/.test(text))
     return { ok: false, message: "must not contain ? or #: only the path is compared, never the query" };
   if (/[^\x21-\x7E]/.test(text)) return { ok: false, message: percentEncoded(text) };
@@ -76,7 +76,7 @@ export function literalLength(text: string): number {
 function patternReadings(text: string): readonly string[] | null {
   const target = parseTarget(text);
   if (target === null || target.query !== "") return null;
-  const readings = readingsOf(target.path, null);
+  const readings = target.readings.length === 1 ? target.readings : readingsOf(target.path, null);
   // an escaped `*` is a literal that another reading would turn into a wildcard
   if (readings === null || /%(?:25)*2A/i.test(target.path)) return null;
   return readings.some((reading) => /\*[^/]*\*/.test(reading)) ? null : readings;

@@ -36,6 +36,7 @@ export function hasDotSegment(path: string): boolean {
 
 /** null = it climbs above the root. */
 export function resolveDotSegments(path: string): string | null {
+  if (!hasDotSegment(path)) return path;
   const segments = path.slice(1).split("/");
   const resolved: string[] = [];
   for (const segment of segments) {

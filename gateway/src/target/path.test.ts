@@ -91,6 +91,7 @@ describe("a path that is refused", () => {
     ["a UTF-8 sequence cut short", "/%e2%82"],
     ["Latin-1", "/caf%e9"],
     ["more readings than the limit", "/a%252F..%253Bx;y//b\\c%253Fd%2523e"],
+    ["more bytes in all readings than the limit", "/a%252Fx;y//b".repeat(1000)],
     ["more bytes than the limit", `/${"a".repeat(limits.pathBytesMax)}`],
   ])("%s", (_, raw) => {
     expect(parseTarget(raw)).toBeNull();

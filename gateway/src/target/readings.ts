@@ -30,7 +30,7 @@ const TRANSFORMATIONS = [
 /**
  * The canonical path (escapes in upper case) first. `unresolved` is the path before its dot segments were resolved:
  * what is sent is resolved, but a path that mixes both kinds of trick is decided on in either order.
- * null = more readings than the limit, or one that climbs above the root or holds a control.
+ * null = more readings than the limits, or one that climbs above the root or holds a control.
  */
 export function readingsOf(path: string, unresolved: string | null): readonly string[] | null {
   const first = upperCaseEscapes(path);
@@ -49,12 +49,15 @@ export function readingsOf(path: string, unresolved: string | null): readonly st
 /** Applies every transformation to every reading until nothing new appears. */
 function closure(seeds: readonly string[]): readonly string[] | null {
   const readings = [...seeds];
+  let bytes = seeds.reduce((sum, seed) => sum + seed.length, 0);
   for (let at = 0; at < readings.length; at += 1) {
     for (const transform of TRANSFORMATIONS) {
       const reading = transform(readings[at] ?? "");
       if (reading === null) return null;
-      if (!readings.includes(reading)) readings.push(reading);
-      if (readings.length > limits.pathReadingsMax) return null;
+      if (readings.includes(reading)) continue;
+      readings.push(reading);
+      bytes += reading.length;
+      if (readings.length > limits.pathReadingsMax || bytes > limits.pathReadingBytesMax) return null;
     }
   }
   return readings;
