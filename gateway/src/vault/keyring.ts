@@ -63,14 +63,22 @@ export function isRoot(row: Pick<KeyRow, "id">): boolean {
   return row.id.startsWith(ROOT_PREFIX);
 }
 
-export function wrap(kek: Kek, key: DataKey): Uint8Array {
-  return Buffer.concat([Buffer.of(VERSION), encrypt(kek.bytes, key.bytes, bound(kek, key.id))]);
+/** The columns that change. */
+export function rewrap(row: KeyRow, from: Kek, to: Kek): Pick<KeyRow, "wrapped" | "kekId"> {
+  const key = unwrapped(from, row);
+  const wrapped = wrap(to, key);
+  key.bytes.fill(0);
+  return { wrapped, kekId: to.id };
 }
 
 export function eraseKeyring(keyring: Keyring): void {
   for (const key of [keyring.root, keyring.active, ...keyring.dataKeys.values()]) key.bytes.fill(0);
   keyring.kek.bytes.fill(0);
   keyring.dataKeys.clear();
+}
+
+function wrap(kek: Kek, key: DataKey): Uint8Array {
+  return Buffer.concat([Buffer.of(VERSION), encrypt(kek.bytes, key.bytes, bound(kek, key.id))]);
 }
 
 function unwrapped(kek: Kek, row: KeyRow): DataKey {

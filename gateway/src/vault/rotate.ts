@@ -8,7 +8,7 @@ import type { SealedCell, SealedPosition } from "../store/store.ts";
 import type { SealContext } from "./contract.ts";
 import { defaultKek, nextDefaultKek, promoteNextKek } from "./default-key.ts";
 import { VaultError } from "./error.ts";
-import { type Keyring, type VaultStore, insertKey, isRoot, newKey, wrap } from "./keyring.ts";
+import { type Keyring, type VaultStore, insertKey, isRoot, newKey, rewrap } from "./keyring.ts";
 import { cannotOpen, openWith, sealWith, sealedKeyId } from "./seal.ts";
 
 export interface RotationParts {
@@ -59,11 +59,7 @@ function replaceKek(parts: RotationParts): number {
   const next = nextDefaultKek(dataDir);
   const rewrapped = store.transaction(() => {
     const rows = store.keys.list();
-    for (const { id } of rows) {
-      const key = isRoot({ id }) ? keyring.root : keyring.dataKeys.get(id);
-      if (key === undefined) throw new VaultError("cannot_open", `key ${id} is not one that was opened`);
-      store.keys.update(id, { wrapped: wrap(next, key), kekId: next.id });
-    }
+    for (const row of rows) store.keys.update(row.id, rewrap(row, keyring.kek, next));
     return rows.length;
   });
   keyring.kek.bytes.fill(0);

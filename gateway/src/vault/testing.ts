@@ -41,19 +41,29 @@ export function dump(store: Store): string {
   return JSON.stringify([store.keys.list(), store.meta.get("vault.passphrase"), cells]);
 }
 
-/** The same store; its n-th transaction or change throws before it begins. */
-export function failingAt<S extends object>(store: S, n: number, count = { calls: 0 }): S {
+export interface Fault {
+  /** counts down with each call that matches; at zero it throws */
+  remaining: number;
+  readonly calls: RegExp;
+  /** `after`: what was called took effect, as when the process dies before it hears of it */
+  readonly when: "before" | "after";
+}
+
+/** The same store, one of whose calls throws. */
+export function failing<S extends object>(store: S, fault: Fault): S {
   return new Proxy(store, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property);
-      if (typeof value === "object" && value !== null) return failingAt(value, n, count);
+      if (typeof value === "object" && value !== null) return failing(value, fault);
       if (typeof value !== "function") return value;
-      if (!/^(transaction|insert|update|delete|replace|set)$/.test(String(property)))
-        return value.bind(target);
+      if (!fault.calls.test(String(property))) return value.bind(target);
       return (...args: unknown[]) => {
-        count.calls += 1;
-        if (count.calls === n) throw new Error(`interrupted at change ${n}`);
-        return Reflect.apply(value, target, args);
+        fault.remaining -= 1;
+        const isNow = fault.remaining === 0;
+        if (isNow && fault.when === "before") throw new Error("interrupted");
+        const result: unknown = Reflect.apply(value, target, args);
+        if (isNow) throw new Error("interrupted");
+        return result;
       };
     },
   });

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { openStore } from "../store/open.ts";
+import { loadKek } from "./key-source.ts";
+import { eraseKeyring, openKeyring } from "./keyring.ts";
 import { Secret } from "./secret.ts";
 import type { Store } from "../store/store.ts";
 import { aCredential, temporaryDirectory, temporaryStore } from "../store/testing.ts";
@@ -73,6 +76,20 @@ describe("a later start", () => {
     await expect(opening).rejects.toThrow(/Nothing was changed/);
     await expect(opening).rejects.not.toThrow(new RegExp(HEX, "i"));
     expect(dump(store)).toBe(before);
+  });
+
+  test("with a wrong key leaves every byte of the database as it was", async () => {
+    const [storeDir, dataDir] = [temporaryDirectory(), temporaryDirectory()];
+    const first = await openStore({ dataDir: storeDir });
+    keep(first, await vaultOn(first, dataDir), "value");
+    first.close();
+    const bytes = () => readFileSync(path.join(storeDir, "gateway.db"));
+    const before = bytes();
+    const second = await openStore({ dataDir: storeDir });
+    const wrong = openVault({ store: second, kek: { masterKey: HEX, dataDir }, clock });
+    await expect(wrong).rejects.toThrow(coded("wrong_key"));
+    second.close();
+    expect(bytes().equals(before)).toBe(true);
   });
 
   test.each<[string, (store: Store) => void]>([
@@ -170,6 +187,21 @@ describe("an open vault", () => {
     await expect(vault.rotate()).rejects.toThrow(coded("closed"));
   });
 });
+
+describe("an erased keyring", () => {
+  test("holds zeroes where its keys were", async () => {
+    const { store, dataDir } = await started();
+    const keyring = openKeyring(store, await loadKek({ dataDir }, store));
+    const keys = [keyring.kek.bytes, keyring.root.bytes, keyring.active.bytes];
+    expect(keys.map(isZero)).toEqual([false, false, false]);
+    eraseKeyring(keyring);
+    expect(keys.map(isZero)).toEqual([true, true, true]);
+  });
+});
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0);
+}
 
 function write(dataDir: string, name = "master.key"): string {
   const file = path.join(dataDir, name);
