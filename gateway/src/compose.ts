@@ -83,7 +83,7 @@ export async function compose(config: Config, log: Log): Promise<Gateway> {
     plane,
     stop: once(async () => {
       timers.stop();
-      await drain(plane, listening as Listening, api);
+      await drain(plane, listening, api);
       recordControl(keeping, "gateway.stopped", {});
       await closeKeeping(plane, keeping);
     }),
@@ -237,7 +237,7 @@ function createGatewayApi({ config, log, keeping, configuration, plane, port }: 
       findConflict,
     },
     agentToken: (agentId) => openAgentToken(keeping, agentId),
-    placeholder: plane.injector.placeholder,
+    placeholder: (agentId, credential) => plane.injector.placeholder(agentId, credential),
     rotateSecret: async () => ({ ok: false, message: "not yet" }),
     listAudit: (query) => audit.list(query),
     verifyAudit: () => audit.verify(),

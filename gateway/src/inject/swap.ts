@@ -20,7 +20,7 @@ export function swapOn(surface: Surface, outgoing: Outgoing, swap: Swap): number
       return swapInText(outgoing.query, swap, encodeURIComponent, (text) => (outgoing.query = text));
     case "path":
       return swapInText(outgoing.path, swap, encodePathSegment, (text) => (outgoing.path = text));
-    case "body":
+    default:
       return swapInBody(outgoing, swap);
   }
 }

@@ -65,7 +65,7 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
     if (received.expectsContinue) this.#answer.writeContinue();
     const options: Dispatcher.DispatchOptions = {
       path: outgoing.path + outgoing.query,
-      method: outgoing.method as Dispatcher.HttpMethod,
+      method: outgoing.method,
       headers: outgoing.fields,
       body: outgoing.body ?? (received.hasBody ? this.#request : null),
     };

@@ -1,6 +1,6 @@
 // What is inside a tunnel: the first byte tells TLS from plain HTTP; TLS ends here, in process, on the tunnel's own
 // socket. HTTP/2 joins where ALPN is answered.
-import net from "node:net";
+import type net from "node:net";
 import tls from "node:tls";
 import type { Duplex } from "node:stream";
 import { limits } from "../limits.ts";
@@ -38,7 +38,7 @@ function terminateTls(plane: DataPlane, tunnel: Tunnel, socket: net.Socket): voi
     ALPNProtocols: ["http/1.1"],
     // Absent for addresses. Another name than the tunnel's gets its certificate, and 421 to every request.
     SNICallback: (serverName, done) => {
-      if (sameName(serverName, host)) return done(null, undefined as unknown as tls.SecureContext);
+      if (sameName(serverName, host)) return done(null);
       tunnel.misdirected = true;
       const named = parseAuthority(serverName, 443);
       if (named === null) return done(new Error("bad server name"));

@@ -128,19 +128,29 @@ const PARSER_REFUSALS: Readonly<Record<string, RefusalCode>> = {
 
 /** What the parser refused: answered when no answer is under way, and always closed. */
 function onClientError(plane: DataPlane, error: NodeJS.ErrnoException, socket: Duplex): void {
-  const current = currentOf(socket);
-  if (error.code === "ECONNRESET" || !socket.writable || current?.answer.headersSent === true) {
-    socket.destroy();
-    return;
-  }
-  const refused = refusal(PARSER_REFUSALS[error.code ?? ""] ?? "bad_request", { close: true });
-  const { status, fields, body } = renderRefusal(refused);
-  const request = current?.request ?? ({ method: "", url: "", rawHeaders: [] } as unknown as IncomingMessage);
-  const tunnel = tunnelOf(socket) ?? null;
-  recordRefusal({ plane, request, tunnel, agent: tunnel?.identity.agent ?? null }, refused);
-  writeRaw(socket, status, fields, body);
-  if (current !== undefined) current.answer.destroy();
+  const running = currentOf(socket);
+  const canAnswer = error.code !== "ECONNRESET" && socket.writable && running?.answer.headersSent !== true;
+  if (!canAnswer) return void socket.destroy();
+  answerClientError(plane, error, socket, running);
 }
+
+function answerClientError(
+  plane: DataPlane,
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  running: Current | undefined,
+): void {
+  const refused = refusal(PARSER_REFUSALS[error.code ?? ""] ?? "bad_request", { close: true });
+  const tunnel = tunnelOf(socket) ?? null;
+  const agent = tunnel?.identity.agent ?? null;
+  recordRefusal({ plane, request: running?.request ?? unreadable, tunnel, agent }, refused);
+  const { status, fields, body } = renderRefusal(refused);
+  writeRaw(socket, status, fields, body);
+  running?.answer.destroy();
+}
+
+/** Stands in the record for a request that the parser could not read. */
+const unreadable = { method: "", url: "", rawHeaders: [] } as unknown as IncomingMessage;
 
 interface Current {
   readonly request: IncomingMessage;
