@@ -73,13 +73,11 @@ function placeholdersOf(parts: ApiParts, agent: Agent, credentials: readonly Cre
 
 function warningsOf(placeholders: readonly Placeholder[]): string[] {
   const byName = Map.groupBy(placeholders, ({ env }) => env);
-  return [...byName].flatMap(([env, group]) =>
-    env === null || group.length < 2
-      ? []
-      : [
-          `${group.map(({ secret }) => `"${secret}"`).join(" and ")} share the variable ${env}: the last one is used`,
-        ],
-  );
+  return [...byName].flatMap(([env, group]) => {
+    if (env === null || group.length < 2) return [];
+    const names = group.map(({ secret }) => `"${secret}"`);
+    return [`${names.join(" and ")} share the variable ${env}: ${names.at(-1)} is used`];
+  });
 }
 
 function namedAgent({ store }: ApiParts, key: ApiKey, identifier: string): Agent {

@@ -36,9 +36,10 @@ type Issue = z.core.$ZodIssue;
 /** In a union the branch that knows all members that were sent says best what is wrong. */
 function closest(issue: Issue): { path: readonly PropertyKey[]; message: string } {
   if (issue.code !== "invalid_union") return { path: issue.path, message: messageOf(issue) };
-  const branch = issue.errors.find((issues) => issues.every(knowsItsMembers));
-  const [inner] = branch ?? [];
-  if (inner === undefined) return { path: issue.path, message: "is none of the forms that are allowed here" };
+  const branches = issue.errors.filter((issues) => issues.every(knowsItsMembers));
+  const [inner] = branches[0] ?? [];
+  if (inner === undefined || branches.length > 1)
+    return { path: issue.path, message: "is none of the forms that are allowed here" };
   const { path, message } = closest(inner);
   return { path: [...issue.path, ...path], message };
 }
