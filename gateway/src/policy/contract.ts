@@ -19,7 +19,7 @@ export interface Snapshot {
   agent(id: string): Agent | undefined;
   /** Everything that could matter for this agent at this authority; small, found by host, worth keeping for a tunnel. */
   route(agentId: string, authority: Authority): Route;
-  /** Ports that rules and credentials name, besides the configured ones. */
+  /** Ports that credentials and enabled rules other than blocks name, besides the configured ones. */
   readonly namedPorts: ReadonlySet<number>;
   /** Credentials that the agent may use anywhere (secret mode applied). */
   credentialsOf(agentId: string): readonly Credential[];

@@ -12,6 +12,6 @@ export interface Target {
   readonly path: string;
   /** with its `?`, byte for byte; empty when there is none */
   readonly query: string;
-  /** every way an origin could read the path, the canonical one first */
+  /** every way an origin could read the path, the canonical one first; their escapes are in upper case */
   readonly readings: readonly string[];
 }
