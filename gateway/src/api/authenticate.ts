@@ -29,12 +29,17 @@ export function createAuthenticator(parts: { apiKeys: ApiKeyStore; clock: Clock 
   };
 }
 
-/** RFC 6750 section 2.1. An empty `Bearer` is what published clients send when they have no key. */
+/** RFC 6750 section 2.1. Null = anonymous: an empty `Bearer` is what published clients send when they have no key. */
 function bearer(authorization: string | null): string | null {
-  const [, token = ""] = /^bearer(?: +(.*))?$/i.exec(authorization?.trim() ?? "") ?? [];
-  if (token !== "") return token;
-  return authorization === null || /^(?:bearer)?$/i.test(authorization.trim()) ? null : authorization;
+  const [scheme = "", ...rest] = (authorization ?? "").trim().split(/ +/);
+  if (scheme === "") return null;
+  // What another scheme carries is no key, whatever it says; it counts as a failure.
+  if (scheme.toLowerCase() !== "bearer" || rest.length > 1) return NO_KEY;
+  return rest[0] ?? null;
 }
+
+/** Has no hash that a key could have: keys start with `oc_`. */
+const NO_KEY = "";
 
 function findKey(keys: readonly ApiKey[], presented: string): ApiKey | undefined {
   const hash = Buffer.from(hashToken(presented), "hex");

@@ -115,7 +115,7 @@ async function call(api: Api, line: string, options: CallOptions): Promise<Answe
     status: response.status,
     headers: response.headers,
     text,
-    body: isJson ? JSON.parse(text) : undefined,
+    body: isJson && text !== "" ? JSON.parse(text) : undefined,
   };
 }
 
