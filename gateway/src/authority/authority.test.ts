@@ -5,10 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setImmediate } from "node:timers/promises";
 import tls from "node:tls";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { limits } from "../limits.ts";
+import { MEBI, limits } from "../limits.ts";
 import { temporaryStore } from "../store/testing.ts";
 import { openVault } from "../vault/vault.ts";
 import { openAuthority } from "./authority.ts";
@@ -316,6 +317,19 @@ describe("the leaf cache", () => {
       expect(authority.secureContext("used.test")).toBe(used);
       expect(authority.cachedLeaves).toBeLessThanOrEqual(10);
     }
+  });
+
+  test("gives evicted contexts back: thousands of names cost no more memory than the cache", async () => {
+    const { authority } = await installation({ leafCacheEntriesMax: 500 });
+    const ask = async (count: number, prefix: string) => {
+      for (let i = 0; i < count; i += 1) {
+        authority.secureContext(`${prefix}${i}.test`);
+        if (i % 50 === 0) await setImmediate();
+      }
+      return process.memoryUsage().rss;
+    };
+    const before = await ask(1000, "a");
+    expect((await ask(5000, "b")) - before).toBeLessThan(130 * MEBI);
   });
 
   test("renews a leaf a day before it ends, not earlier", async () => {
