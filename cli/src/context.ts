@@ -29,7 +29,7 @@ export function processContext(): Context {
     home: process.env["HOME"] ?? homedir(),
     stdout: screen(process.stdout),
     stderr: screen(process.stderr),
-    stdin: { isTerminal: Boolean(process.stdin.isTTY), read: readStdin },
+    stdin: { isTerminal: process.stdin.isTTY, read: readStdin },
     askHidden: (question) => readHidden(process.stdin, process.stderr, question),
     interrupted,
   };
@@ -37,7 +37,7 @@ export function processContext(): Context {
 
 function screen(stream: NodeJS.WriteStream): Screen {
   return {
-    isTerminal: Boolean(stream.isTTY),
+    isTerminal: stream.isTTY,
     write: (text) => void stream.write(text),
   };
 }

@@ -102,7 +102,9 @@ function configured(command: Commander, context: Context): Commander {
 
 function build(item: Noun | Command, context: Context, outcome: Outcome): Commander {
   if ("run" in item) return buildCommand(item, context, outcome);
-  const noun = configured(new Commander(item.name), context).description(item.summary);
+  const noun = configured(new Commander(item.name), context)
+    .description(item.summary)
+    .enablePositionalOptions();
   for (const command of item.commands) noun.addCommand(buildCommand(command, context, outcome));
   return noun;
 }
@@ -111,7 +113,9 @@ function buildCommand(command: Command, context: Context, outcome: Outcome): Com
   const built = configured(new Commander(command.name), context).description(command.summary);
   for (const [form, meaning] of [...(command.flags ?? []), ...commonFlags(command)])
     built.option(form, meaning);
-  if (command.argument !== undefined) built.argument(...command.argument).passThroughOptions();
+  if (command.argument !== undefined) built.argument(...command.argument);
+  // Flags after the program's name are the program's.
+  if (command.form === "bare") built.passThroughOptions();
   built.addHelpText("after", `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join("\n")}`);
   return built.action(async () => {
     outcome.exitCode = await execute(command, built, context, outcome);
