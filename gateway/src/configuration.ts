@@ -6,9 +6,15 @@ import { compileSnapshot } from "./policy/snapshot.ts";
 import type { Store } from "./store/store.ts";
 
 export interface Configuration {
-  readonly holder: { current: Snapshot };
+  readonly holder: PolicyHolder;
   /** Reads the store, compiles, swaps. */
   reload(): void;
+}
+
+export interface PolicyHolder {
+  current: Snapshot;
+  /** true = a change is in the database that could not be loaded: nothing may pass on what was true before */
+  stale: boolean;
 }
 
 export interface ConfigurationParts {
@@ -34,11 +40,13 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       defaultAction,
     });
   };
-  const holder = { current: compile() };
+  const holder = { current: compile(), stale: false };
   return {
     holder,
     reload() {
+      holder.stale = true;
       holder.current = compile();
+      holder.stale = false;
     },
   };
 }

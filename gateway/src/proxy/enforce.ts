@@ -27,6 +27,7 @@ export function enforce(
 ): Permitted | Refusal {
   const { received, identity } = authenticated;
   if (plane.stopping) return refusal("gateway_restarting", { retryAfterSeconds: 1, close: true });
+  if (plane.policy.stale) return refusal("policy_unavailable", { retryAfterSeconds: 1 });
   if (decision.effect === "deny") return denied(plane, authenticated, decision);
   if (!plane.live.mayOpenExchange(identity.agent.id)) return refusal("overloaded", { retryAfterSeconds: 1 });
   // Injection needs TLS to the origin: cleartext would show the real value to whoever listens.

@@ -3,12 +3,13 @@
 import type http from "node:http";
 import type { Duplex } from "node:stream";
 import type { Audit } from "../audit/contract.ts";
+import type { PolicyHolder } from "../configuration.ts";
 import type { CertificateAuthority } from "../authority/contract.ts";
 import type { Injector } from "../inject/inject.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../model.ts";
 import type { OriginPools } from "../origin/pools.ts";
-import type { Identity, Route, Snapshot } from "../policy/contract.ts";
+import type { Identity, Route } from "../policy/contract.ts";
 import type { Authority } from "../target/contract.ts";
 import type { LiveConnections } from "./live.ts";
 import type { Traffic } from "./traffic.ts";
@@ -16,7 +17,7 @@ import type { Traffic } from "./traffic.ts";
 export interface DataPlane {
   readonly clock: Clock;
   readonly log: Log;
-  readonly policy: { current: Snapshot };
+  readonly policy: PolicyHolder;
   readonly audit: Audit;
   readonly authority: CertificateAuthority;
   readonly injector: Injector;

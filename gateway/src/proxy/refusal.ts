@@ -42,6 +42,7 @@ export const refusalKinds = {
     true,
     "The call could not be recorded, so it was not made",
   ),
+  policy_unavailable: kind(503, "proxy_internal_error", true, "A change of policy could not be loaded yet"),
   overloaded: kind(503, "connection_limit_reached", true, "The gateway is at its limit"),
   gateway_restarting: kind(503, "proxy_internal_response", true, "The gateway is restarting"),
   origin_timeout: kind(504, "http_response_timeout", true, "The origin did not answer in time"),

@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { type Config, ConfigError } from "../config.ts";
+import type { Configuration } from "../configuration.ts";
+import { createInjector } from "../inject/inject.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../model.ts";
+import { type AddressGuard, createAddressGuard } from "../origin/address-guard.ts";
+import type { Dialer } from "../origin/contract.ts";
+import { createDialer } from "../origin/dial.ts";
+import { createOriginPools } from "../origin/pools.ts";
+import { createResolver } from "../origin/resolve.ts";
+import type { Listening } from "../proxy/listener.ts";
+import { createLiveConnections } from "../proxy/live.ts";
+import type { DataPlane } from "../proxy/plane.ts";
+import { createInnerServer } from "../proxy/server.ts";
+import { createTraffic } from "../proxy/traffic.ts";
+import type { Keeping } from "./keeping.ts";
+
+export interface WayOut {
+  readonly guard: AddressGuard;
+  readonly dialer: Dialer;
+}
+
+/** @param listening the gateway's own addresses, which are never dialled */
+export function createWayOut(config: Config, listening: () => Listening | null): WayOut {
+  const guard = createAddressGuard({
+    allowPrivate: config.allowPrivate,
+    ownAddresses: () => (listening()?.addresses() ?? []).map(({ address, port }) => ({ address, port })),
+  });
+  const dialer = createDialer({
+    resolver: createResolver({ overrides: config.resolve }),
+    guard,
+    extraCa: config.extraCaFile === null ? null : readExtraCa(config.extraCaFile),
+  });
+  return { guard, dialer };
+}
+
+export interface DataPlaneComposition {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly keeping: Keeping;
+  readonly configuration: Configuration;
+  readonly wayOut: WayOut;
+}
+
+export function createDataPlane(parts: DataPlaneComposition): DataPlane {
+  const { config, log, clock, keeping, configuration, wayOut } = parts;
+  return {
+    clock,
+    log,
+    policy: configuration.holder,
+    audit: keeping.audit,
+    authority: keeping.authority,
+    injector: createInjector({
+      plaintext: (id) => keeping.secrets.get(id),
+      placeholderKey: keeping.vault.derive("placeholder"),
+    }),
+    pools: createOriginPools(wayOut.dialer, clock),
+    live: createLiveConnections(),
+    traffic: createTraffic(),
+    settings: {
+      allowedPorts: new Set([...config.allowedPorts, ...wayOut.guard.allowedPorts]),
+      dashboardUrl: `http://localhost:${config.adminPort ?? config.port}`,
+      viaPseudonym: `onecli-${randomBytes(6).toString("hex")}`,
+    },
+    inner: createInnerServer(),
+    stopping: false,
+  };
+}
+
+function readExtraCa(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError([
+      `ONECLI_EXTRA_CA: ${file} can't be read (${(error as NodeJS.ErrnoException).code})`,
+    ]);
+  }
+}
