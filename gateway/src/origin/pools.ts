@@ -1,6 +1,7 @@
 // Connections to origins: one undici pool per agent, scheme and authority, so that no answer on a connection that one
 // agent used can reach another. Bounded, the least recently used goes first; idle ones are closed.
-import { Pool } from "undici";
+import type { Socket } from "node:net";
+import { type buildConnector, Pool } from "undici";
 import { limits } from "../limits.ts";
 import type { Clock } from "../model.ts";
 import { formatAuthority } from "../target/authority.ts";
@@ -81,11 +82,20 @@ function openPool(dialer: Dialer, secure: boolean, authority: Authority): Pool {
     keepAliveTimeout: limits.originKeepAliveMs,
     keepAliveMaxTimeout: limits.originKeepAliveMs,
     strictContentLength: true,
-    connect: (_options, callback) => {
-      dialer.dial({ authority, secure }).then(
-        (socket) => callback(null, socket),
-        (error: unknown) => callback(error instanceof Error ? error : new Error("dial failed"), null),
-      );
-    },
+    connect: (_options, callback) => void connect({ dialer, secure, authority }, callback),
   });
+}
+
+async function connect(
+  { dialer, secure, authority }: { dialer: Dialer; secure: boolean; authority: Authority },
+  callback: buildConnector.Callback,
+): Promise<void> {
+  let socket: Socket;
+  try {
+    socket = await dialer.dial({ authority, secure });
+  } catch (error) {
+    callback(error instanceof Error ? error : new Error("dial failed"), null);
+    return;
+  }
+  callback(null, socket);
 }
