@@ -251,6 +251,27 @@ describe("a runner key", () => {
     ]);
   });
 
+  test("does not read another agent's audit under an identifier that is that agent's id", async () => {
+    await using gateway = await startGateway();
+    const key = gateway.keys.runner;
+    const { id: other } = (await create(gateway, { identifier: "other" })).body;
+    const { id: own } = (await create(gateway, { identifier: other }, key)).body;
+    for (const agentId of [own, other]) {
+      const call = {
+        method: "GET",
+        authority: "a.example.com:443",
+        path: "/",
+        status: 403,
+        code: "x",
+        rule: null,
+      };
+      gateway.parts.audit.refuse({ ...call, agentId, agent: "name" });
+    }
+    gateway.parts.audit.flush();
+    const { records } = (await gateway.call(`GET /v1/audit?agent=${other}`, { key })).body;
+    expect(records.map(({ agentId }: { agentId: string }) => agentId)).toEqual([own]);
+  });
+
   test("does not replace itself", async () => {
     await using gateway = await startGateway();
     expect(

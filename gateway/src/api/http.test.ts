@@ -293,6 +293,14 @@ describe("a route", () => {
   });
 });
 
+describe("the metrics", () => {
+  test("are given to every role, and to nobody without a key", async () => {
+    await using gateway = await startGateway();
+    expect((await gateway.call("GET /metrics", { key: gateway.keys.read })).text).toBe("up 1\n");
+    expect((await gateway.call("GET /metrics", { key: null })).status).toBe(401);
+  });
+});
+
 describe("a crash in a handler", () => {
   test("is answered without details and logged without values", async () => {
     await using gateway = await startGateway();

@@ -6,6 +6,7 @@ import { rootCertificates } from "node:tls";
 import type { Role } from "@onecli/sdk/contract";
 import { hashToken } from "../agents/token.ts";
 import type { Audit, ControlEvent } from "../audit/contract.ts";
+import { type AuditTrail, openAudit } from "../audit/open.ts";
 import { placeholderFor } from "../inject/placeholder.ts";
 import { findConflict } from "../policy/credential-conflict.ts";
 import { validateHostPattern } from "../policy/match-host.ts";
@@ -60,7 +61,9 @@ export async function startGateway(settings: Partial<Settings> = {}): Promise<Te
   const state = { changes: 0, auditFails: false, now: NOW };
   const vault = await openVault({ store, kek: { dataDir }, clock: () => state.now });
   const recorded = { events: [] as ControlEvent[], logged: [] as string[], state };
-  const parts = partsOf({ store, vault, ...recorded }, settings);
+  const log = (message: string) => void recorded.logged.push(message);
+  const trail = openAudit({ store, vault, clock: () => state.now, log });
+  const parts = partsOf({ store, vault, trail, ...recorded }, settings);
   const api = createApi(parts);
   const keys = {
     admin: addKey(store, "admin"),
@@ -78,6 +81,7 @@ export async function startGateway(settings: Partial<Settings> = {}): Promise<Te
     call: (line, options = {}) => call(api, line, { key: keys.admin, ...options }),
     async [Symbol.asyncDispose]() {
       api.close();
+      trail.stop();
       store.close();
       rmSync(dataDir, { recursive: true });
     },
@@ -133,14 +137,16 @@ export function requestOf(line: string, { key, body, fields = {} }: CallOptions)
   });
 }
 
-type Recorded = Pick<TestGateway, "store" | "vault" | "events" | "logged" | "state">;
+interface Recorded extends Pick<TestGateway, "store" | "vault" | "events" | "logged" | "state"> {
+  readonly trail: AuditTrail;
+}
 
 function partsOf(recorded: Recorded, settings: Partial<Settings>): ApiParts {
-  const { store, vault, events, logged, state } = recorded;
+  const { store, vault, trail, logged, state } = recorded;
   return {
     store,
     vault,
-    audit: recordingAudit(recorded),
+    audit: watchedAudit(recorded, trail),
     clock: () => state.now,
     settings: { ...defaults, ...settings },
     caCertificate: CA,
@@ -155,24 +161,12 @@ function partsOf(recorded: Recorded, settings: Partial<Settings>): ApiParts {
     agentToken: (agentId) => openToken(store, vault, agentId),
     placeholder: (agentId, credential) => placeholderFor(vault.derive("placeholder"), agentId, credential),
     rotateSecret: async () => ({ ok: true, rotatedAt: NOW }),
-    listAudit: () => ({
-      records: events.map((_, seq) => ({ seq, type: "control", at: iso })),
-      nextBefore: null,
-    }),
-    metrics: async () => "",
-    verifyAudit: async () => ({
-      valid: true,
-      records: 0,
-      segments: 0,
-      fromSeq: null,
-      toSeq: null,
-      problem: null,
-    }),
+    listAudit: (query) => trail.list(query),
+    verifyAudit: () => trail.verify(),
+    metrics: async () => "up 1\n",
     log: (message, detail) => void logged.push(JSON.stringify({ message, detail })),
   };
 }
-
-const iso = new Date(NOW).toISOString();
 
 const defaults: Settings = {
   version: "1.2.3",
@@ -204,20 +198,14 @@ function openToken(store: Store, vault: Vault, agentId: string): string {
   return opened.reveal();
 }
 
-/** Keeps control events; a rolled-back transaction is seen by the store, not here. */
-function recordingAudit({ events, state }: Pick<Recorded, "events" | "state">): Audit {
-  const nothing = () => undefined;
+/** The real one, which can be made to fail and shows its control events; those that are rolled back too. */
+function watchedAudit({ events, state }: Pick<Recorded, "events" | "state">, audit: AuditTrail): Audit {
   return {
-    open: nothing,
-    close: nothing,
-    refuse: nothing,
-    challenge: nothing,
-    flush: nothing,
-    stop: nothing,
+    ...audit,
     control(event) {
       if (state.auditFails) throw new Error("the disk is full of sk-secret-value");
+      audit.control(event);
       events.push(event);
     },
-    healthy: true,
   };
 }
