@@ -14,7 +14,19 @@ import type { Context } from "../context.ts";
 import { usageError } from "../errors.ts";
 import { clientOf } from "../settings.ts";
 
-const columns = ["seq", "at", "type", "agent", "method", "authority", "path", "status", "code", "rule"];
+const columns = [
+  "seq",
+  "at",
+  "type",
+  "action",
+  "agent",
+  "method",
+  "authority",
+  "path",
+  "status",
+  "code",
+  "rule",
+];
 const filters = [
   ["--agent <identifier>", "only this agent"],
   ["--host <host>", "only calls to this host"],
