@@ -1,4 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
+import { openAudit } from "../audit/open.ts";
+import { createSecretBook } from "../inject/secret-book.ts";
+import { NOW } from "../vault/testing.ts";
 import { rotationLimits } from "./limits.ts";
 import { type Bench, NEW, OLD, bench, dialerTo, originFor, printing, script } from "./testing.ts";
 
@@ -74,6 +77,40 @@ describe("a secret with a command", () => {
     expect(result).toEqual(refused("is placed in a header"));
     expect(it.value()).toBe(OLD);
     expectNoValueSaid(it, result);
+  });
+});
+
+describe("the old value", () => {
+  test("is destroyed once the new one is in use", async () => {
+    const it = await bench();
+    it.add({ rotation: { command: printing(NEW) } });
+    const book = createSecretBook({ store: it.store, vault: it.vault, unreadable: () => undefined });
+    const reload = () => book.reload(it.store.secrets.list());
+    reload();
+    const old = book.get("secret-1");
+    await it.another({ changed: reload }).rotate("secret-1", "key-1");
+    expect(() => old?.reveal()).toThrow("destroyed");
+    expect(book.get("secret-1")?.reveal()).toBe(NEW);
+    book.close();
+  });
+});
+
+describe("the audit of a rotation", () => {
+  test("is a part of the chain, and holds no value", async () => {
+    const it = await bench();
+    it.add({ rotation: { command: printing(NEW) } });
+    const { store, vault } = it;
+    const audit = openAudit({ store, vault, clock: () => NOW, log: () => undefined });
+    await it.another({ audit }).rotate("secret-1", "key-1");
+    const { records } = audit.list({ limit: 100 });
+    expect(records.map((record) => record["action"])).toEqual([
+      "secret.rotated",
+      "secret.rotation_value_made",
+      "secret.rotation_started",
+    ]);
+    expect(JSON.stringify(records)).not.toContain("VALUE");
+    expect(await audit.verify()).toMatchObject({ valid: true, problem: null });
+    audit.stop();
   });
 });
 
