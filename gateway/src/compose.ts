@@ -67,8 +67,8 @@ export async function compose(config: Config, log: Log): Promise<Gateway> {
   recordControl(keeping, "gateway.started", { version, port: bound.port });
   const stop = once(async () => {
     work.stop();
-    await drain(plane, bound, api);
     rotation.stop();
+    await drain(plane, bound, api);
     recordControl(keeping, "gateway.stopped", {});
     closeKeeping(keeping);
   });
