@@ -98,7 +98,8 @@ export const limits = {
   apiPendingHoldsMax: 200,
   apiAuthFailuresSourcesMax: 1_000,
   apiAuthFailureDelayMs: 250,
-  apiAuthFailureDelayMsMax: 5_000,
+  /** published clients give up after 5 s and would not learn that the key is wrong */
+  apiAuthFailureDelayMsMax: 4_000,
   /** after this long without a failure a source starts anew */
   apiAuthFailureForgottenMs: 60_000,
   /** answers held back at once; further failures are answered 429 */
