@@ -18,6 +18,8 @@ export const limits = {
   /** a body that must be held whole to place a credential in it */
   bodyHeldBytesMax: MEBI,
   requestsPerConnectionMax: 100_000,
+  /** requests that wait on one connection for the answer to an earlier one */
+  requestsPipelinedMax: 16,
   proxyCredentialsBytesMax: KIBI,
 
   // how much at once
@@ -25,6 +27,8 @@ export const limits = {
   tunnelsPerAgentMax: 6_000,
   exchangesMax: 5_000,
   exchangesPerAgentMax: 1_000,
+  /** bodies that wait for their last byte before a credential is placed in them */
+  bodiesHeldMax: 256,
 
   // towards origins
   /** name, connection and TLS handshake together */

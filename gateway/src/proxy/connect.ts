@@ -3,12 +3,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { limits } from "../limits.ts";
-import { formatAuthority, parseAuthority } from "../target/authority.ts";
+import type { Agent } from "../model.ts";
+import { formatAuthority, parseAuthority, sameAuthority } from "../target/authority.ts";
 import type { Authority } from "../target/contract.ts";
 import { identify, presentedToken } from "./authenticate.ts";
-import { fieldCount } from "./fields.ts";
+import { fieldCount, fieldValue } from "./fields.ts";
 import { intercept } from "./intercept.ts";
 import type { DataPlane, Tunnel } from "./plane.ts";
+import { portProblem } from "./port.ts";
 import { isRefusal, malformed, type Refusal, refusal, renderRefusal } from "./refusal.ts";
 import { CHALLENGE, recordRefusal, sourceOf, writeRaw } from "./reply.ts";
 
@@ -16,13 +18,14 @@ const ESTABLISHED = "HTTP/1.1 200 Connection Established\r\n\r\n";
 
 export function connect(plane: DataPlane, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   socket.on("error", () => socket.destroy());
+  const opening: Opening = { plane, request, socket, tunnel: null };
   const authority = target(request);
-  if (isRefusal(authority)) return refuseConnect(plane, request, socket, authority);
+  if (isRefusal(authority)) return refuseConnect(opening, authority);
   const tokenHash = presentedToken(request.rawHeaders);
   const identity = tokenHash === null ? null : identify(plane, tokenHash);
-  if (identity === null || tokenHash === null) return challengeConnect(plane, request, socket);
+  if (identity === null || tokenHash === null) return challengeConnect(opening);
   const problem = tunnelProblem(plane, authority, identity.agent.id);
-  if (problem !== null) return refuseConnect(plane, request, socket, problem);
+  if (problem !== null) return refuseConnect({ ...opening, agent: identity.agent }, problem);
   const tunnel: Tunnel = {
     authority,
     tokenHash,
@@ -48,21 +51,28 @@ function target(request: IncomingMessage): Authority | Refusal {
   if (fieldCount(rawHeaders, "content-length") > 0 || fieldCount(rawHeaders, "transfer-encoding") > 0) {
     return malformed("CONNECT has no body");
   }
-  if (fieldCount(rawHeaders, "host") > 1) return malformed("More than one Host field");
-  return parseAuthority(request.url ?? "", null) ?? malformed("CONNECT needs host:port");
+  const authority = parseAuthority(request.url ?? "", null);
+  if (authority === null) return malformed("CONNECT needs host:port");
+  return hostProblem(request, authority) ?? authority;
+}
+
+/** RFC 9112 section 3.2: the target once more, in every request but those of HTTP/1.0. */
+function hostProblem({ rawHeaders, httpVersion }: IncomingMessage, authority: Authority): Refusal | null {
+  const hosts = fieldCount(rawHeaders, "host");
+  if (hosts === 0 && httpVersion === "1.0") return null;
+  if (hosts !== 1) return malformed(hosts === 0 ? "The Host field is missing" : "More than one Host field");
+  // Without a port clients mean the one in the target, whatever the scheme's is.
+  const host = parseAuthority(fieldValue(rawHeaders, "host") ?? "", authority.port);
+  if (host === null) return malformed("The Host field is not a host");
+  if (sameAuthority(host, authority)) return null;
+  const message = `Host ${formatAuthority(host)} is not ${formatAuthority(authority)}`;
+  return refusal("authority_mismatch", { message, close: true });
 }
 
 function tunnelProblem(plane: DataPlane, authority: Authority, agentId: string): Refusal | null {
   if (plane.stopping) return refusal("gateway_restarting", { retryAfterSeconds: 1, close: true });
-  const { port } = authority;
-  if (!plane.settings.allowedPorts.has(port) && !plane.policy.current.namedPorts.has(port)) {
-    return refusal("destination_not_allowed", {
-      message: `Port ${port} is not open to agents: a secret, a rule or ONECLI_ALLOW_PORTS must name it`,
-      detail: { host: formatAuthority(authority) },
-      close: true,
-    });
-  }
-  if (plane.live.mayOpenTunnel(agentId)) return null;
+  const closed = portProblem(plane, authority);
+  if (closed !== null || plane.live.mayOpenTunnel(agentId)) return closed;
   return refusal("overloaded", {
     message: `More than ${limits.tunnelsPerAgentMax} tunnels of one agent, or ${limits.tunnelsMax} in all`,
     retryAfterSeconds: 1,
@@ -70,18 +80,22 @@ function tunnelProblem(plane: DataPlane, authority: Authority, agentId: string):
   });
 }
 
-export function refuseConnect(
-  plane: DataPlane,
-  request: IncomingMessage,
-  socket: Duplex,
-  refused: Refusal,
-): void {
-  const { status, fields, body } = renderRefusal({ ...refused, close: true });
-  writeRaw(socket, status, fields, body);
-  recordRefusal({ plane, request, tunnel: null, agent: null }, refused);
+interface Opening {
+  readonly plane: DataPlane;
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** the one around it: CONNECT inside a tunnel */
+  readonly tunnel: Tunnel | null;
+  readonly agent?: Agent;
 }
 
-function challengeConnect(plane: DataPlane, request: IncomingMessage, socket: Duplex): void {
+export function refuseConnect({ plane, request, socket, tunnel, agent }: Opening, refused: Refusal): void {
+  recordRefusal({ plane, request, tunnel, agent: agent ?? tunnel?.identity.agent ?? null }, refused);
+  const { status, fields, body } = renderRefusal({ ...refused, close: true });
+  writeRaw(socket, status, fields, body);
+}
+
+function challengeConnect({ plane, request, socket }: Opening): void {
   plane.traffic.challenges += 1;
   plane.audit.challenge(sourceOf(request.socket));
   writeRaw(socket, 407, ["Proxy-Authenticate", CHALLENGE, "Content-Length", "0", "Connection", "close"]);

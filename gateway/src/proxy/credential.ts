@@ -5,6 +5,7 @@ import { limits } from "../limits.ts";
 import { formatAuthority } from "../target/authority.ts";
 import type { Permitted } from "./enforce.ts";
 import { requestFields } from "./fields.ts";
+import type { LiveConnections } from "./live.ts";
 import type { DataPlane } from "./plane.ts";
 import type { Received } from "./receive.ts";
 import { type Refusal, refusal } from "./refusal.ts";
@@ -19,10 +20,11 @@ export interface Credentialed {
   readonly placed: readonly Credential[];
 }
 
-/** Calls `done` at once unless the body must be held whole first. */
+/** Calls `done` at once unless the body must be held whole first; `ready` is called when it may be sent. */
 export function credential(
   plane: DataPlane,
   permitted: Permitted,
+  ready: () => void,
   done: (result: Credentialed | Refusal) => void,
 ): void {
   const { received } = permitted.authenticated;
@@ -30,7 +32,10 @@ export function credential(
   if (outgoing === null) return done(refusal("proxy_loop_detected"));
   if (!received.hasBody || !plane.injector.needsBody(permitted.credentials))
     return done(inject(plane, permitted, outgoing));
-  holdBody(received, (body) => {
+  if (plane.live.bodiesHeld >= limits.bodiesHeldMax)
+    return done(refusal("overloaded", { retryAfterSeconds: 1 }));
+  ready();
+  holdBody(plane.live, received, (body) => {
     if ("refused" in body) return done(body);
     outgoing.body = body;
     done(inject(plane, permitted, outgoing));
@@ -57,7 +62,9 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
 function createOutgoing(plane: DataPlane, received: Received): Outgoing | null {
   const host = formatAuthority(received.authority, received.secure ? 443 : 80);
   const fields = requestFields(received.request.rawHeaders, host);
-  if (!appendVia(fields, plane.settings.viaPseudonym, received.request.httpVersion)) return null;
+  const { viaPseudonym } = plane.settings;
+  if (hasPassed(received.request.rawHeaders, viaPseudonym)) return null;
+  fields.push("Via", `${received.request.httpVersion} ${viaPseudonym}`);
   return {
     method: received.method,
     path: received.target.path,
@@ -67,14 +74,13 @@ function createOutgoing(plane: DataPlane, received: Received): Outgoing | null {
   };
 }
 
-/** RFC 9110 section 7.6.3. False = this gateway is in the list already. */
-function appendVia(fields: string[], pseudonym: string, version: string): boolean {
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    if (fields[i]?.length === 3 && fields[i]?.toLowerCase() === "via" && fields[i + 1]?.includes(pseudonym))
-      return false;
+/** RFC 9110 section 7.6.3: this gateway is in the list already. */
+function hasPassed(raw: readonly string[], pseudonym: string): boolean {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if (raw[i]?.length === 3 && raw[i]?.toLowerCase() === "via" && raw[i + 1]?.includes(pseudonym))
+      return true;
   }
-  fields.push("Via", `${version} ${pseudonym}`);
-  return true;
+  return false;
 }
 
 function setContentLength(outgoing: Outgoing): void {
@@ -87,22 +93,40 @@ function setContentLength(outgoing: Outgoing): void {
   outgoing.fields = [...kept, "Content-Length", String(body?.length ?? 0)];
 }
 
-function holdBody({ request }: Received, done: (body: Buffer | Refusal) => void): void {
+function holdBody(
+  live: LiveConnections,
+  { request }: Received,
+  done: (body: Buffer | Refusal) => void,
+): void {
   const chunks: Buffer[] = [];
   let size = 0;
-  const declared = Number(request.headers["content-length"] ?? 0);
-  const tooLarge = () =>
-    refusal("body_too_large", {
-      message: `A body in which a secret is placed may have ${limits.bodyHeldBytesMax} bytes at most`,
-      close: true,
-    });
-  if (declared > limits.bodyHeldBytesMax) return done(tooLarge());
+  if (Number(request.headers["content-length"] ?? 0) > limits.bodyHeldBytesMax) return done(heldTooLarge());
+  live.bodiesHeld += 1;
+  const release = once(() => (live.bodiesHeld -= 1));
+  request.once("close", release);
   request.on("data", (chunk: Buffer) => {
+    const before = size;
     size += chunk.length;
     if (size <= limits.bodyHeldBytesMax) chunks.push(chunk);
-    else if (size - chunk.length <= limits.bodyHeldBytesMax) done(tooLarge());
+    else if (before <= limits.bodyHeldBytesMax) done(heldTooLarge());
   });
   request.on("end", () => {
+    release();
     if (size <= limits.bodyHeldBytesMax) done(Buffer.concat(chunks));
   });
+}
+
+function heldTooLarge(): Refusal {
+  return refusal("body_too_large", {
+    message: `A body in which a secret is placed may have ${limits.bodyHeldBytesMax} bytes at most`,
+    close: true,
+  });
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }

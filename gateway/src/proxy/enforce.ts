@@ -4,6 +4,7 @@ import type { Decision } from "../policy/contract.ts";
 import { formatAuthority } from "../target/authority.ts";
 import type { Authenticated } from "./authenticate.ts";
 import type { DataPlane } from "./plane.ts";
+import { portProblem } from "./port.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 
 declare const permittedMark: unique symbol;
@@ -16,6 +17,8 @@ export interface Permitted {
   readonly limits: readonly Rule[];
   /** to be placed; empty where the way to the origin is not verified TLS */
   readonly credentials: readonly Credential[];
+  /** of the snapshot that was asked; under another one the question is asked again before anything leaves */
+  readonly revision: number;
 }
 
 const none: readonly Credential[] = [];
@@ -28,11 +31,16 @@ export function enforce(
   const { received, identity } = authenticated;
   if (plane.stopping) return refusal("gateway_restarting", { retryAfterSeconds: 1, close: true });
   if (plane.policy.stale) return refusal("policy_unavailable", { retryAfterSeconds: 1 });
+  // A tunnel's port was looked at when it was opened; a call in absolute form comes here first.
+  const closed = portProblem(plane, received.authority);
+  if (closed !== null) return closed;
   if (decision.effect === "deny") return denied(plane, authenticated, decision);
   if (!plane.live.mayOpenExchange(identity.agent.id)) return refusal("overloaded", { retryAfterSeconds: 1 });
   // Injection needs TLS to the origin: cleartext would show the real value to whoever listens.
   const credentials = received.secure ? decision.credentials : none;
-  return { authenticated, rule: decision.rule, limits: decision.limits, credentials } as unknown as Permitted;
+  const { revision } = plane.policy.current;
+  const { rule, limits } = decision;
+  return { authenticated, rule, limits, credentials, revision } as unknown as Permitted;
 }
 
 function denied(

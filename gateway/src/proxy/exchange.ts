@@ -4,20 +4,23 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { Closing } from "../audit/contract.ts";
-import { limits } from "../limits.ts";
 import type { Snapshot } from "../policy/contract.ts";
-import { failureOf } from "./failure.ts";
-import { responseFields } from "./fields.ts";
+import { closedBeforeAnswer, failureOf } from "./failure.ts";
+import { hasOtherCoding, responseFields } from "./fields.ts";
+import { relayInterim } from "./interim.ts";
 import type { LiveExchange } from "./live.ts";
 import { isExpired } from "./live.ts";
 import type { DataPlane } from "./plane.ts";
 import type { Recorded } from "./record.ts";
-import { type RefusalCode, refusal } from "./refusal.ts";
-import { answerRefusal } from "./reply.ts";
+import { type Refusal, type RefusalCode, refusal, refusalKinds } from "./refusal.ts";
+import { answerRefusal, closeAfter } from "./reply.ts";
 import { relayUpgrade } from "./upgrade.ts";
 import { stillPermitted } from "./still-permitted.ts";
 
 const exchangeOf = Symbol("exchange");
+/** RFC 9110 section 9.2.1; nothing else is sent twice. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
 type AnswerWithExchange = ServerResponse & { [exchangeOf]?: Exchange };
 
 export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
@@ -37,6 +40,8 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   #outcome: Closing["outcome"] | null = null;
   #error: RefusalCode | null = null;
   #upgraded: { end(): void } | null = null;
+  #answerBegun = false;
+  #retried = false;
   #over = false;
 
   constructor(plane: DataPlane, recorded: Recorded, answer: ServerResponse) {
@@ -52,17 +57,27 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
 
   forward(): void {
     const { plane, recorded } = this;
-    const { outgoing, permitted, placed } = recorded.credentialed;
-    const { received } = permitted.authenticated;
+    const { placed, permitted } = recorded.credentialed;
     plane.live.addExchange(this);
     plane.traffic.exchanges += 1;
     if (placed.length > 0) plane.traffic.injected += 1;
     this.#answer[exchangeOf] = this;
     this.#answer.on("close", onAnswerClose);
     this.#answer.on("drain", onAnswerDrain);
-    if (this.#answer.destroyed || (this.#request.destroyed && !this.#request.complete))
+    // Refused for what came behind the header section, or left, while the record was written.
+    if (this.#answer.headersSent || this.#answer.destroyed || isAborted(this.#request))
       return this.#clientGone();
-    if (received.expectsContinue) this.#answer.writeContinue();
+    const { current } = plane.policy;
+    if (permitted.revision !== current.revision && !this.isPermitted(current, plane.clock()))
+      return this.end("revoked");
+    if (permitted.authenticated.received.expectsContinue && recorded.credentialed.outgoing.body === null)
+      this.#answer.writeContinue();
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    const { outgoing, permitted } = this.recorded.credentialed;
+    const { received } = permitted.authenticated;
     const options: Dispatcher.DispatchOptions = {
       path: outgoing.path + outgoing.query,
       method: outgoing.method,
@@ -71,7 +86,7 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
     };
     if (received.isUpgrade) options.upgrade = "websocket";
     try {
-      plane.pools.get(this.agentId, received.secure, received.authority).dispatch(options, this);
+      this.plane.pools.get(this.agentId, received.secure, received.authority).dispatch(options, this);
     } catch (error) {
       this.#fail(error);
     }
@@ -79,7 +94,12 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#over) controller.abort(new Error("the exchange is over"));
+    if (this.#outcome !== null) controller.abort(new Error("the exchange is over"));
+  }
+
+  /** The first bytes of an answer are here. */
+  onResponseStarted(): void {
+    this.#answerBegun = true;
   }
 
   onBodySent(chunk: { length: number }): void {
@@ -92,14 +112,21 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
     _: unknown,
     reason?: string,
   ): void {
-    const fields = responseFields((controller.rawHeaders ?? []) as Buffer[]);
-    if (status < 200) return this.#relayInterim(controller, status, fields);
+    const raw = (controller.rawHeaders ?? []) as Buffer[];
+    if (status < 200) return this.#relayInterim(controller, status, raw);
+    if (hasOtherCoding(raw)) return controller.abort(new Error("bad response"));
+    const fields = responseFields(raw);
     this.#headersAt = this.plane.clock();
     this.#status = status;
     if ((status === 401 || status === 403) && this.recorded.credentialed.placed.length === 0)
       this.#hint(fields);
     fields.push("Via", `1.1 ${this.plane.settings.viaPseudonym}`);
-    this.#answer.writeHead(status, reason ?? "", fields);
+    if (!this.#request.complete) {
+      // What is left of the upload is not read any more; the client must not take it for read.
+      fields.push("Connection", "close");
+      closeAfter(this.#answer);
+    }
+    this.#answer.writeHead(status, reasonPhrase(reason), fields);
     // Sent with the first bytes of the body if those are here already, else alone: an event stream's client waits.
     process.nextTick(flushFields, this.#answer);
   }
@@ -144,8 +171,11 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
         else this.#responseBytes += count;
       },
       onEnd: (problem) => {
-        if (problem !== null) this.#error = problem;
-        this.#outcome ??= problem === null ? "complete" : "origin_aborted";
+        if (problem !== null) {
+          this.#error = problem;
+          this.#status = refusalKinds[problem].status;
+        }
+        this.#outcome ??= problem === null ? "complete" : "refused";
         this.#close();
       },
     });
@@ -158,16 +188,21 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   }
 
   end(reason: "revoked" | "stopped"): void {
-    this.#outcome = reason;
-    if (this.#upgraded !== null) return this.#upgraded.end();
-    if (!this.#answer.headersSent) {
-      const code = reason === "stopped" ? "gateway_restarting" : "blocked_by_policy";
-      this.#answerFailure(
-        code,
-        reason === "stopped" ? "The gateway is restarting" : "The right to this call was withdrawn",
-      );
-    } else this.#answer.destroy();
-    this.#abort();
+    if (this.#upgraded !== null) {
+      this.#outcome = reason;
+      return this.#upgraded.end();
+    }
+    this.#stop(
+      reason,
+      reason === "stopped"
+        ? refusal("gateway_restarting", { retryAfterSeconds: 1, close: true })
+        : refusal("blocked_by_policy", { message: "The right to this call was withdrawn", close: true }),
+    );
+  }
+
+  /** For what the client did after the exchange was under way. */
+  refuse(refused: Refusal): void {
+    this.#stop("refused", refused);
   }
 
   /** Called when the client's side is done, whatever the way. */
@@ -191,12 +226,10 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
     this.#controller.abort(new Error("the exchange is over"));
   }
 
-  #relayInterim(controller: Dispatcher.DispatchController, status: number, fields: string[]): void {
+  #relayInterim(controller: Dispatcher.DispatchController, status: number, raw: Buffer[]): void {
     this.#interim += 1;
-    if (this.#interim > limits.originInterimResponsesMax) {
-      controller.abort(new Error("too many interim responses"));
-    } else if (status === 103) this.#answer.writeEarlyHints(lowerPairs(fields));
-    else if (status === 102) this.#answer.writeProcessing();
+    if (!relayInterim(this.#request, this.#answer, { status, raw, count: this.#interim }))
+      controller.abort(new Error("bad response"));
   }
 
   #hint(fields: string[]): void {
@@ -207,30 +240,45 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   }
 
   #fail(error: unknown): void {
-    if (this.#over || this.#outcome === "revoked" || this.#outcome === "stopped") return;
-    const { code, message } = failureOf(error, this.recorded.credentialed.permitted.authenticated.received);
-    this.#error = code;
-    if (this.#answer.headersSent) {
-      // The status is out: only a cut connection tells the client that the body is not whole.
-      this.#outcome = "origin_aborted";
-      this.#answer.destroy();
-      this.#answer.socket?.destroy();
-      return;
-    }
-    this.#outcome = "refused";
-    this.#answerFailure(code, message);
+    if (this.#outcome !== null) return;
+    if (this.#mayRetry(error)) return this.#retry();
+    const { received } = this.recorded.credentialed.permitted.authenticated;
+    const { code, message } = failureOf(error, received);
+    const outcome = this.#answer.headersSent ? "origin_aborted" : "refused";
+    this.#stop(outcome, refusal(code, { message, detail: { host: received.authority.host } }));
   }
 
-  #answerFailure(code: RefusalCode, message: string): void {
-    const refused = refusal(code, {
-      message,
-      detail: { host: this.recorded.credentialed.permitted.authenticated.received.authority.host },
+  /** The connection was closed while it lay idle: nobody has seen the request (RFC 9112 section 9.3.1). */
+  #mayRetry(error: unknown): boolean {
+    const { outgoing, permitted } = this.recorded.credentialed;
+    const { hasBody, isUpgrade } = permitted.authenticated.received;
+    if (this.#retried || this.#answerBegun || hasBody || isUpgrade) return false;
+    return SAFE_METHODS.has(outgoing.method) && closedBeforeAnswer(error);
+  }
+
+  #retry(): void {
+    this.#retried = true;
+    this.#controller = null;
+    // undici is in the middle of clearing up after the connection.
+    setImmediate(() => {
+      if (this.#outcome === null) this.#dispatch();
     });
+  }
+
+  #stop(outcome: NonNullable<Closing["outcome"]>, refused: Refusal): void {
+    this.#outcome = outcome;
+    this.#error = refused.refused;
     const { refusals } = this.plane.traffic;
-    refusals.set(code, (refusals.get(code) ?? 0) + 1);
-    answerRefusal(this.#request, this.#answer, refused);
-    this.#status = this.#answer.statusCode;
-    this.#error = code;
+    refusals.set(refused.refused, (refusals.get(refused.refused) ?? 0) + 1);
+    if (this.#answer.headersSent) {
+      // The status is out: only a cut connection tells the client that the body is not whole.
+      this.#answer.socket?.destroy();
+      this.#answer.destroy();
+    } else {
+      answerRefusal(this.#request, this.#answer, refused);
+      this.#status = this.#answer.statusCode;
+    }
+    this.#abort();
   }
 
   #close(): void {
@@ -274,6 +322,18 @@ function pairs(fields: readonly string[]): [string, string][] {
   return list;
 }
 
-function lowerPairs(fields: readonly string[]): Record<string, string> {
-  return Object.fromEntries(pairs(fields).map(([name, value]) => [name.toLowerCase(), value]));
+/** Node refuses to write what RFC 9112 section 4 does not allow; the phrase means nothing to anyone. */
+function reasonPhrase(written: string | undefined): string {
+  return written !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(written) ? written : "";
+}
+
+function isAborted(request: IncomingMessage): boolean {
+  return request.destroyed && !request.complete;
+}
+
+/** The exchange that gives this answer is refused; false = there is none. */
+export function refuseExchange(answer: ServerResponse, refused: Refusal): boolean {
+  const exchange = (answer as AnswerWithExchange)[exchangeOf];
+  exchange?.refuse(refused);
+  return exchange !== undefined;
 }

@@ -65,6 +65,16 @@ export function responseFields(raw: readonly Buffer[] | readonly string[]): stri
   return named.size === 0 ? fields : without(fields, named);
 }
 
+/** A transfer coding besides chunked is still on the body, and the field that names it does not pass. */
+export function hasOtherCoding(raw: readonly Buffer[]): boolean {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const isCoding =
+      raw[i]?.length === 17 && raw[i]?.toString("latin1").toLowerCase() === "transfer-encoding";
+    if (isCoding && raw[i + 1]?.toString("latin1").toLowerCase() !== "chunked") return true;
+  }
+  return false;
+}
+
 /** First value of a field; names are compared without case. */
 export function fieldValue(raw: readonly string[], name: string): string | undefined {
   for (let i = 0; i + 1 < raw.length; i += 2) {

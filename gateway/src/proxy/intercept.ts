@@ -18,9 +18,12 @@ export function tunnelOf(socket: Duplex): Tunnel | undefined {
 
 export function intercept(plane: DataPlane, tunnel: Tunnel, socket: Duplex, head: Buffer): void {
   const timer = setTimeout(() => socket.destroy(), limits.clientFirstByteTimeoutMs).unref();
+  const leave = () => socket.destroy();
+  socket.once("end", leave);
   if (head.length > 0) socket.unshift(head);
   socket.once("data", (first: Buffer) => {
     clearTimeout(timer);
+    socket.removeListener("end", leave);
     socket.pause();
     socket.unshift(first);
     if (first[0] === TLS_HANDSHAKE) terminateTls(plane, tunnel, socket as net.Socket);

@@ -16,6 +16,8 @@ export interface LiveExchange {
 export interface LiveConnections {
   readonly tunnels: Set<Tunnel>;
   readonly exchanges: Set<LiveExchange>;
+  /** request bodies in memory that are not whole yet */
+  bodiesHeld: number;
   mayOpenTunnel(agentId: string): boolean;
   mayOpenExchange(agentId: string): boolean;
   addTunnel(tunnel: Tunnel): void;
@@ -34,6 +36,7 @@ export function createLiveConnections(): LiveConnections {
   return {
     tunnels,
     exchanges,
+    bodiesHeld: 0,
     mayOpenTunnel: (agentId) =>
       tunnels.size < limits.tunnelsMax && (tunnelsOf.get(agentId) ?? 0) < limits.tunnelsPerAgentMax,
     mayOpenExchange: (agentId) =>

@@ -1,7 +1,6 @@
 // Bytes of a client → Received, or a refusal. What Node's strict parser lets through and must not pass is refused
 // here (RFC 9112 sections 3.2 and 6.1).
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
 import { limits } from "../limits.ts";
 import { formatAuthority, parseAuthority, sameAuthority } from "../target/authority.ts";
 import type { Authority, Target } from "../target/contract.ts";
@@ -74,7 +73,8 @@ function received(
     authority: aim.authority,
     target,
     hasBody,
-    expectsContinue: request.headers.expect !== undefined,
+    // HTTP/1.0 knows neither the field nor the answer (RFC 9110 section 10.1.1).
+    expectsContinue: request.httpVersion === "1.1" && request.headers.expect !== undefined,
     isUpgrade,
   } as Received;
 }
@@ -159,19 +159,23 @@ export function describe(
   request: IncomingMessage,
   tunnel: Tunnel | null,
 ): { method: string; authority: string; path: string } {
-  const url = request.url ?? "";
-  const match = tunnel === null ? ABSOLUTE_FORM.exec(url) : null;
-  const rest = match === null ? url : (match[3] ?? "");
+  const { authority, path } = aimed(request, tunnel);
   return {
     method: printable(request.method ?? "").slice(0, 32),
-    authority:
-      tunnel === null ? printable(match?.[2] ?? "").slice(0, 255) : formatAuthority(tunnel.authority),
-    path: printable(rest.split("?", 1)[0] ?? "").slice(0, 1024),
+    // What stands before an @ may be a password.
+    authority: printable(authority.slice(authority.lastIndexOf("@") + 1)).slice(0, 255),
+    path: printable(path.split("?", 1)[0] ?? "").slice(0, 1024),
   };
+}
+
+function aimed(request: IncomingMessage, tunnel: Tunnel | null): { authority: string; path: string } {
+  const url = request.url ?? "";
+  if (tunnel !== null) return { authority: formatAuthority(tunnel.authority), path: url };
+  if (request.method === "CONNECT") return { authority: url, path: "" };
+  const [, , authority = "", path = url] = ABSOLUTE_FORM.exec(url) ?? [];
+  return { authority, path };
 }
 
 function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?");
 }
-
-export type ClientSocket = Duplex;

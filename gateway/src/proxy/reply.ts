@@ -28,11 +28,11 @@ export function answerRefusal(request: IncomingMessage, answer: ServerResponse, 
     answer.destroy();
     return;
   }
-  const close = refused.close || mustClose(request);
+  const close = refused.close || isUnread(request);
+  if (close) closeAfter(answer);
   const { status, fields, body } = renderRefusal({ ...refused, close });
   answer.writeHead(status, fields);
   answer.end(request.method === "HEAD" ? undefined : body);
-  if (close) closeAfter(request, answer);
 }
 
 export function challenge(client: Answer): void {
@@ -40,9 +40,9 @@ export function challenge(client: Answer): void {
   plane.traffic.challenges += 1;
   plane.audit.challenge(sourceOf(request.socket));
   const fields = ["Proxy-Authenticate", CHALLENGE, "Content-Length", "0", "Connection", "close"];
+  closeAfter(answer);
   answer.writeHead(407, fields);
   answer.end();
-  closeAfter(request, answer);
 }
 
 export function recordRefusal(
@@ -66,7 +66,8 @@ export function writeRaw(socket: Duplex, status: number, fields: readonly string
   if (socket.destroyed || !socket.writable) return;
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`];
   for (let i = 0; i + 1 < fields.length; i += 2) lines.push(`${fields[i]}: ${fields[i + 1]}`);
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`, () => lingerThenDestroy(socket));
+  socket.write(`${lines.join("\r\n")}\r\n\r\n${body}`);
+  endAndLinger(socket);
 }
 
 export function sourceOf(socket: { remoteAddress?: string | undefined }): string {
@@ -74,26 +75,31 @@ export function sourceOf(socket: { remoteAddress?: string | undefined }): string
 }
 
 /** A body that was not read leaves the connection's framing behind; reading it all could take for ever. */
-function mustClose(request: IncomingMessage): boolean {
+export function isUnread(request: IncomingMessage): boolean {
   const declared = request.headers["content-length"];
   const hasBody =
     request.headers["transfer-encoding"] !== undefined || (declared !== undefined && declared !== "0");
   return hasBody && !request.complete;
 }
 
-function closeAfter(request: IncomingMessage, answer: ServerResponse): void {
-  const { socket } = request;
-  request.resume();
-  answer.once("finish", () => {
-    socket.end();
-    lingerThenDestroy(socket);
-  });
+/** To be called before the answer's end: node:http would destroy the socket at once, see `endAndLinger`. */
+export function closeAfter({ socket }: ServerResponse): void {
+  if (socket !== null) socket.destroySoon = () => endAndLinger(socket);
 }
 
+/** Time for the client to read the answer after the last byte of it was sent. */
 const LINGER_MS = 500;
 
-/** The client may still be writing: a reset at once could take the answer from it (RFC 9112 section 9.6). */
-function lingerThenDestroy(socket: Duplex): void {
-  socket.resume?.();
+/**
+ * The client may still be writing, and bytes that nobody reads turn the close into a reset, which can take the answer
+ * from it: they are read and dropped for a while (RFC 9112 section 9.6).
+ */
+export function endAndLinger(socket: Duplex): void {
+  if (socket.destroyed) return;
+  socket.end();
+  // The parser behind `data` would stop the reading.
+  socket.removeAllListeners("data");
+  socket.on("data", () => undefined);
+  socket.resume();
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }

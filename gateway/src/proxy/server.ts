@@ -7,8 +7,10 @@ import { connect, refuseConnect } from "./connect.ts";
 import { tunnelOf } from "./intercept.ts";
 import { serve } from "./pipeline.ts";
 import type { DataPlane, Tunnel } from "./plane.ts";
-import { malformed, type RefusalCode, refusal, renderRefusal } from "./refusal.ts";
-import { refuse, recordRefusal, writeRaw } from "./reply.ts";
+import { onClientError, onIdle } from "./client-fault.ts";
+import { malformed, refusal } from "./refusal.ts";
+import { endAndLinger, refuse, writeRaw } from "./reply.ts";
+import { runningTurn, takeTurn, type Turn } from "./turns.ts";
 
 /** API and dashboard; null = this listener is for the proxy alone. */
 export type ControlPlane = (request: IncomingMessage, answer: ServerResponse) => void;
@@ -36,42 +38,43 @@ export function createInnerServer(): http.Server {
 
 export function serveTunnels(plane: DataPlane): void {
   const { inner } = plane;
-  const onRequest = (request: IncomingMessage, answer: ServerResponse) => {
-    track(request, answer);
-    serve(plane, request, answer, tunnelOfRequest(request));
-  };
+  const onRequest = (request: IncomingMessage, answer: ServerResponse) =>
+    takeTurn({ request, answer }, () => serve(plane, request, answer, tunnelOfRequest(request)));
   inner.on("request", onRequest);
   inner.on("checkContinue", onRequest);
-  inner.on("checkExpectation", (request, answer) => refuseExpectation(plane, request, answer));
+  inner.on("checkExpectation", (request, answer) => refuseExpectation(plane, { request, answer }));
   inner.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     onUpgrade(plane, request, socket, head),
   );
   inner.on("connect", (request: IncomingMessage, socket: Duplex) => {
-    refuseConnect(plane, request, socket, malformed("CONNECT inside a tunnel"));
+    const tunnel = tunnelOf(socket) ?? null;
+    if (isBusy(socket)) socket.destroy();
+    else refuseConnect({ plane, request, socket, tunnel }, malformed("CONNECT inside a tunnel"));
   });
   shared(plane, inner);
 }
 
 export function createOuterServer(plane: DataPlane, controlPlane: ControlPlane | null): http.Server {
   const outer = http.createServer(serverOptions);
-  const onRequest = (request: IncomingMessage, answer: ServerResponse) => {
-    track(request, answer);
-    if (request.url?.startsWith("/") !== true) return serve(plane, request, answer, null);
-    if (controlPlane === null) return notServedHere(answer);
-    controlPlane(request, answer);
-  };
+  const onRequest = (request: IncomingMessage, answer: ServerResponse) =>
+    takeTurn({ request, answer }, () => {
+      if (request.url?.startsWith("/") !== true) return serve(plane, request, answer, null);
+      if (controlPlane === null) return notServedHere(answer);
+      controlPlane(request, answer);
+    });
   outer.on("request", onRequest);
   outer.on("checkContinue", (request: IncomingMessage, answer: ServerResponse) => {
     if (request.url?.startsWith("/") === true) answer.writeContinue();
     onRequest(request, answer);
   });
-  outer.on("checkExpectation", (request, answer) => refuseExpectation(plane, request, answer));
+  outer.on("checkExpectation", (request, answer) => refuseExpectation(plane, { request, answer }));
   outer.on("connect", (request: IncomingMessage, socket: net.Socket, head: Buffer) => {
     socket.setTimeout(0);
-    connect(plane, request, socket, head);
+    if (isBusy(socket)) socket.destroy();
+    else connect(plane, request, socket, head);
   });
   outer.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (request.url?.startsWith("/") === true)
+    if (request.url?.startsWith("/") === true && !isBusy(socket))
       return writeRaw(socket, 404, ["Content-Length", "0", "Connection", "close"]);
     onUpgrade(plane, request, socket, head);
   });
@@ -90,24 +93,31 @@ function shared(plane: DataPlane, server: http.Server): void {
 /** The handshake has no parser behind it any more: its answer is written on the bare socket. */
 function onUpgrade(plane: DataPlane, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   socket.on("error", () => socket.destroy());
+  if (isBusy(socket)) return void socket.destroy();
   if (head.length > 0) socket.unshift(head);
   const answer = new ServerResponse(request);
   answer.shouldKeepAlive = false;
   answer.assignSocket(socket as net.Socket);
   answer.once("finish", () => {
     answer.detachSocket(socket as net.Socket);
-    socket.end();
+    endAndLinger(socket);
+    answer.emit("close");
   });
   (socket as net.Socket).setTimeout(0);
-  serve(plane, request, answer, tunnelOf(socket) ?? null);
+  takeTurn({ request, answer }, () => serve(plane, request, answer, tunnelOf(socket) ?? null));
 }
 
-function refuseExpectation(plane: DataPlane, request: IncomingMessage, answer: ServerResponse): void {
-  const tunnel = tunnelOfRequest(request);
-  refuse(
-    { plane, request, answer, tunnel, agent: tunnel?.identity.agent ?? null },
-    refusal("expectation_failed", { close: true }),
-  );
+/** Node gives the bare socket away even while an earlier, pipelined request is being answered on it. */
+function isBusy(socket: Duplex): boolean {
+  return runningTurn(socket) !== undefined;
+}
+
+function refuseExpectation(plane: DataPlane, turn: Turn): void {
+  takeTurn(turn, () => {
+    const tunnel = tunnelOfRequest(turn.request);
+    const agent = tunnel?.identity.agent ?? null;
+    refuse({ plane, ...turn, tunnel, agent }, refusal("expectation_failed", { close: true }));
+  });
 }
 
 function notServedHere(answer: ServerResponse): void {
@@ -118,70 +128,4 @@ function notServedHere(answer: ServerResponse): void {
 
 function tunnelOfRequest(request: IncomingMessage): Tunnel | null {
   return tunnelOf(request.socket) ?? null;
-}
-
-const PARSER_REFUSALS: Readonly<Record<string, RefusalCode>> = {
-  HPE_HEADER_OVERFLOW: "fields_too_large",
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: "body_too_large",
-  ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
-};
-
-/** What the parser refused: answered when no answer is under way, and always closed. */
-function onClientError(plane: DataPlane, error: NodeJS.ErrnoException, socket: Duplex): void {
-  const running = currentOf(socket);
-  const canAnswer = error.code !== "ECONNRESET" && socket.writable && running?.answer.headersSent !== true;
-  if (!canAnswer) return void socket.destroy();
-  answerClientError(plane, error, socket, running);
-}
-
-function answerClientError(
-  plane: DataPlane,
-  error: NodeJS.ErrnoException,
-  socket: Duplex,
-  running: Current | undefined,
-): void {
-  const refused = refusal(PARSER_REFUSALS[error.code ?? ""] ?? "bad_request", { close: true });
-  const tunnel = tunnelOf(socket) ?? null;
-  const agent = tunnel?.identity.agent ?? null;
-  recordRefusal({ plane, request: running?.request ?? unreadable, tunnel, agent }, refused);
-  const { status, fields, body } = renderRefusal(refused);
-  writeRaw(socket, status, fields, body);
-  running?.answer.destroy();
-}
-
-/** Stands in the record for a request that the parser could not read. */
-const unreadable = { method: "", url: "", rawHeaders: [] } as unknown as IncomingMessage;
-
-interface Current {
-  readonly request: IncomingMessage;
-  readonly answer: ServerResponse;
-}
-const current = Symbol("current");
-type TrackedSocket = Duplex & { [current]?: Current };
-
-function track(request: IncomingMessage, answer: ServerResponse): void {
-  (request.socket as TrackedSocket)[current] = { request, answer };
-}
-
-function currentOf(socket: Duplex): Current | undefined {
-  const found = (socket as TrackedSocket)[current];
-  return found === undefined || found.answer.writableFinished ? undefined : found;
-}
-
-/** No byte either way for a while. Waiting for an origin is not idleness; its own time-outs end that. */
-function onIdle(plane: DataPlane, socket: net.Socket): void {
-  const running = currentOf(socket);
-  if (running === undefined) {
-    socket.destroy();
-    return;
-  }
-  const { request, answer } = running;
-  if (!request.complete && !answer.headersSent) {
-    const tunnel = tunnelOf(socket) ?? null;
-    refuse(
-      { plane, request, answer, tunnel, agent: tunnel?.identity.agent ?? null },
-      refusal("request_timeout", { close: true }),
-    );
-  } else if (!request.complete || answer.writableNeedDrain) socket.destroy();
-  else socket.setTimeout(limits.clientIdleTimeoutMs);
 }

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { limits } from "../limits.ts";
 import { fieldValue, responseFields } from "./fields.ts";
-import type { RefusalCode } from "./refusal.ts";
+import { type RefusalCode, refusal, renderRefusal } from "./refusal.ts";
+import { writeRaw } from "./reply.ts";
 
 /** RFC 6455 section 1.3 */
 const HANDSHAKE_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -21,14 +22,15 @@ export interface UpgradeRelay {
 
 export function relayUpgrade(relay: UpgradeRelay): { end(): void } {
   const { client, origin } = relay;
-  const fields = responseFields(relay.fields);
-  if (!isAccepted(relay, fields)) {
+  const passed = responseFields(relay.fields);
+  if (!isAccepted(relay, passed)) {
     origin.destroy();
-    client.end(`HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+    const { status, fields, body } = renderRefusal(refusal("origin_protocol_error", { close: true }));
+    writeRaw(client, status, fields, body);
     relay.onEnd("origin_protocol_error");
     return { end: () => client.destroy() };
   }
-  client.write(handshakeAnswer(fields));
+  client.write(handshakeAnswer(passed));
   join(relay);
   return { end: () => destroyBoth(client, origin) };
 }
