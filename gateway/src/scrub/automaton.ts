@@ -1,7 +1,8 @@
 // Searches a stream for all variants of several values at once: a nondeterministic automaton over bytes whose
 // deterministic states are built when first met (Thompson's construction with a lazy subset construction). One table
-// look-up a byte; how much must be held back is known for every state.
-import type { Encoding, Variant } from "./variants.ts";
+// look-up a byte; how much must be held back is known for every state. The nodes are numbers that are worked out when
+// needed, so that an automaton weighs little more than the states it really met.
+import type { Encoding, Spelling, Symbol, Variant } from "./variants.ts";
 
 export interface Searched {
   /** what the caller knows the value by */
@@ -14,85 +15,132 @@ export interface Accepted {
   readonly encoding: Encoding;
 }
 
-interface Node {
-  /** byte → nodes */
-  readonly edges: Map<number, number[]>;
-  /** most bytes that a match needs to come here */
-  readonly depth: number;
-  readonly accepts: Accepted | null;
-}
-
 export interface Automaton {
   /** state after one more byte; 0 is the state in which nothing has begun */
   step(state: number, byte: number): number;
-  /** `step` of state 0 over a run of bytes: index of the first byte that begins something, or `end` */
-  skip(bytes: Buffer, start: number, end: number): number;
+  /** index of the first byte from `start` on that begins something, or the length: `step` of state 0 over a run */
+  skip(bytes: Buffer, start: number): number;
   /** the value that is complete in this state */
   accepted(state: number): Accepted | null;
-  /** bytes at the end of the stream that may belong to a match */
+  /** most bytes at the end of the stream that may belong to a match */
   held(state: number): number;
-  /** length of the longest match of `accepted` that ends at `end` */
-  matchLength(bytes: Buffer, end: number, accepted: Accepted): number;
+  /** length of the longest match of `accepted` that ends where `bytes` end */
+  matchLength(bytes: Buffer, accepted: Accepted): number;
+}
+
+/**
+ * A node is a place in a variant: position × NODES_PER_POSITION + place inside a spelling that has begun. Positions
+ * count through all variants, one more than a variant has symbols: the last one accepts.
+ */
+const NODES_PER_POSITION = 256;
+
+interface Row {
+  readonly searched: Searched;
+  /** position of the first symbol */
+  readonly first: number;
+}
+
+interface Nodes {
+  /** nodes of all variants before their first byte */
+  readonly starts: readonly number[];
+  successors(node: number, byte: number): readonly number[];
+  accepts(node: number): Accepted | null;
+  /** most bytes that a match needs to come here */
+  depth(node: number): number;
 }
 
 const UNKNOWN = -1;
-/** A table of 1 KiB each; past this the known states are forgotten and built again as they are met. */
-const STATES_MAX = 2_000;
+/** A row of 1 KiB each; past this the known states are forgotten and built again as they are met. */
+const STATES_MAX = 1_000;
 
 export function buildAutomaton(searched: readonly Searched[]): Automaton {
-  const nodes = buildNodes(searched);
+  const nodes = createNodes(searched);
   const states = createStates(nodes);
   return {
     step: states.step,
-    skip(bytes, start, end) {
+    skip(bytes, start) {
       const row = states.startRow();
       let index = start;
-      while (index < end && row[bytes[index] as number] === 0) index += 1;
+      while (index < bytes.length && row[bytes[index] as number] === 0) index += 1;
       return index;
     },
     accepted: states.accepted,
     held: states.held,
-    matchLength: (bytes, end, accepted) => longestMatch(nodes, bytes, end, accepted),
+    matchLength: (bytes, accepted) => longestMatch(nodes, bytes, accepted),
   };
 }
 
-function buildNodes(searched: readonly Searched[]): Node[] {
-  const nodes: Node[] = [{ edges: new Map(), depth: 0, accepts: null }];
-  for (const { value, variant } of searched) addVariant(nodes, value, variant);
-  return nodes;
+function createNodes(searched: readonly Searched[]): Nodes {
+  const rows = layOut(searched);
+  const depths = depthsOf(rows);
+  const rowOf = (position: number): Row => rows.findLast(({ first }) => first <= position) as Row;
+  const symbolAt = (position: number): Symbol | null => {
+    const { searched: found, first } = rowOf(position);
+    return position - first === found.variant.length ? null : found.variant.symbol(position - first);
+  };
+  return {
+    starts: rows.map(({ first }) => first * NODES_PER_POSITION),
+    successors(node, byte) {
+      const position = Math.floor(node / NODES_PER_POSITION);
+      const symbol = symbolAt(position);
+      return symbol === null ? [] : onward(symbol, node, byte);
+    },
+    accepts(node) {
+      const position = node / NODES_PER_POSITION;
+      if (!Number.isInteger(position)) return null;
+      const { searched: found, first } = rowOf(position);
+      const isLast = position - first === found.variant.length;
+      return isLast ? { value: found.value, encoding: found.variant.encoding } : null;
+    },
+    depth: (node) => (depths[Math.floor(node / NODES_PER_POSITION)] as number) + (node % NODES_PER_POSITION),
+  };
 }
 
-function addVariant(nodes: Node[], value: number, { encoding, symbols }: Variant): void {
-  let from = 0;
-  symbols.forEach((spellings, index) => {
-    const longest = Math.max(...spellings.map((spelling) => spelling.length));
-    const depth = (nodes[from] as Node).depth + longest;
-    const accepts = index === symbols.length - 1 ? { value, encoding } : null;
-    const to = nodes.push({ edges: new Map(), depth, accepts }) - 1;
-    for (const spelling of spellings) addSpelling(nodes, { from, to, spelling });
-    from = to;
+function layOut(searched: readonly Searched[]): Row[] {
+  let first = 0;
+  return searched.map((one) => {
+    const row = { searched: one, first };
+    first += one.variant.length + 1;
+    return row;
   });
 }
 
-function addSpelling(
-  nodes: Node[],
-  { from, to, spelling }: { from: number; to: number; spelling: readonly (readonly number[])[] },
-): void {
-  let at = from;
-  spelling.forEach((bytes, index) => {
-    const isLast = index === spelling.length - 1;
-    const next = isLast
-      ? to
-      : nodes.push({ edges: new Map(), depth: (nodes[at] as Node).depth + 1, accepts: null }) - 1;
-    for (const byte of bytes) connect(nodes[at] as Node, byte, next);
-    at = next;
-  });
+function depthsOf(rows: readonly Row[]): Uint32Array {
+  const last = rows.at(-1);
+  const depths = new Uint32Array(last === undefined ? 0 : last.first + last.searched.variant.length + 1);
+  for (const { searched, first } of rows) {
+    for (let index = 0; index < searched.variant.length; index += 1) {
+      const longest = Math.max(...searched.variant.symbol(index).map((spelling) => spelling.length));
+      depths[first + index + 1] = (depths[first + index] as number) + longest;
+    }
+  }
+  return depths;
 }
 
-function connect({ edges }: Node, byte: number, to: number): void {
-  const known = edges.get(byte);
-  if (known === undefined) edges.set(byte, [to]);
-  else known.push(to);
+/** Places inside spellings are numbered through all spellings of the symbol; 0 is before each of them. */
+function onward(symbol: Symbol, node: number, byte: number): number[] {
+  const place = node % NODES_PER_POSITION;
+  const base = node - place;
+  const next: number[] = [];
+  let begin = 0;
+  for (const spelling of symbol) {
+    const offset = place === 0 ? 0 : place - begin;
+    if (
+      offset >= 0 &&
+      offset < spelling.length &&
+      (place === 0 || offset > 0) &&
+      takes(spelling, offset, byte)
+    ) {
+      const isWhole = offset === spelling.length - 1;
+      next.push(isWhole ? base + NODES_PER_POSITION : base + begin + offset + 1);
+    }
+    begin += spelling.length - 1;
+  }
+  return next;
+}
+
+function takes(spelling: Spelling, offset: number, byte: number): boolean {
+  return (spelling[offset] as readonly number[]).includes(byte);
 }
 
 interface State {
@@ -102,7 +150,7 @@ interface State {
   readonly held: number;
 }
 
-function createStates(nodes: readonly Node[]) {
+function createStates(nodes: Nodes) {
   let states: State[] = [];
   let known = new Map<string, number>();
   const add = (members: readonly number[]): number => {
@@ -117,19 +165,23 @@ function createStates(nodes: readonly Node[]) {
     states = [];
     known = new Map();
     add([]);
+    // State 0 is asked for the most: its row is whole from the start.
+    const { row } = states[0] as State;
+    for (let byte = 0; byte < 256; byte += 1) row[byte] = add(successors(nodes, [], byte));
   };
   const step = (state: number, byte: number): number => {
     const current = states[state] as State;
     const next = current.row[byte] as number;
     if (next !== UNKNOWN) return next;
-    if (states.length >= STATES_MAX) reset();
+    if (states.length >= STATES_MAX) {
+      reset();
+      return add(successors(nodes, current.nodes, byte));
+    }
     const index = add(successors(nodes, current.nodes, byte));
     current.row[byte] = index;
     return index;
   };
   reset();
-  // State 0 is asked for the most: its row is whole from the start.
-  for (let byte = 0; byte < 256; byte += 1) step(0, byte);
   return {
     step,
     startRow: () => (states[0] as State).row,
@@ -138,40 +190,41 @@ function createStates(nodes: readonly Node[]) {
   };
 }
 
-function stateOf(nodes: readonly Node[], members: readonly number[]): State {
-  const found = members.map((member) => nodes[member] as Node);
-  return {
-    nodes: members,
-    row: new Int32Array(256).fill(UNKNOWN),
-    accepts: found.find(({ accepts }) => accepts !== null)?.accepts ?? null,
-    held: Math.max(0, ...found.map(({ depth }) => depth)),
-  };
+function stateOf(nodes: Nodes, members: readonly number[]): State {
+  let accepts: Accepted | null = null;
+  let held = 0;
+  for (const member of members) {
+    accepts ??= nodes.accepts(member);
+    held = Math.max(held, nodes.depth(member));
+  }
+  return { nodes: members, row: new Int32Array(256).fill(UNKNOWN), accepts, held };
 }
 
-/** A match may begin at every byte: node 0 is always among the predecessors. */
-function successors(nodes: readonly Node[], members: readonly number[], byte: number): number[] {
-  const next = new Set((nodes[0] as Node).edges.get(byte));
-  for (const member of members) for (const to of (nodes[member] as Node).edges.get(byte) ?? []) next.add(to);
+/** A match may begin at every byte: the starts are always among the predecessors. */
+function successors(nodes: Nodes, members: readonly number[], byte: number): number[] {
+  const next = new Set<number>();
+  for (const member of [...nodes.starts, ...members]) {
+    for (const to of nodes.successors(member, byte)) next.add(to);
+  }
   return [...next].sort((a, b) => a - b);
 }
 
 /** A match is rare; finding where it began may cost a second look at the bytes that were held back. */
-function longestMatch(nodes: readonly Node[], bytes: Buffer, end: number, accepted: Accepted): number {
-  const deepest = Math.max(...nodes.map(({ depth }) => depth));
-  for (let start = Math.max(0, end - deepest); start < end; start += 1) {
-    if (endsAt(nodes, bytes.subarray(start, end), accepted)) return end - start;
+function longestMatch(nodes: Nodes, bytes: Buffer, accepted: Accepted): number {
+  for (let start = 0; start < bytes.length; start += 1) {
+    if (isMatch(nodes, bytes.subarray(start), accepted)) return bytes.length - start;
   }
   return 0;
 }
 
-function endsAt(nodes: readonly Node[], bytes: Buffer, { value, encoding }: Accepted): boolean {
-  let members: readonly number[] = [0];
+function isMatch(nodes: Nodes, bytes: Buffer, { value, encoding }: Accepted): boolean {
+  let members: readonly number[] = nodes.starts;
   for (const byte of bytes) {
-    members = [...new Set(members.flatMap((member) => (nodes[member] as Node).edges.get(byte) ?? []))];
+    members = [...new Set(members.flatMap((member) => nodes.successors(member, byte)))];
     if (members.length === 0) return false;
   }
   return members.some((member) => {
-    const accepts = (nodes[member] as Node).accepts;
+    const accepts = nodes.accepts(member);
     return accepts?.value === value && accepts.encoding === encoding;
   });
 }

@@ -28,7 +28,7 @@ export interface ScrubStream {
   readonly replaced: number;
 }
 
-const nothing = Buffer.alloc(0);
+const nothing: Buffer = Buffer.alloc(0);
 
 /** null = there is nothing that could be searched for. */
 export function createScrubber(values: readonly Scrubbed[]): Scrubber | null {
@@ -73,7 +73,7 @@ interface Parts {
 
 function createStream(parts: Parts, sameLength: boolean): ScrubStream {
   const { automaton } = parts;
-  let pending = nothing;
+  let pending: Buffer = nothing;
   let state = 0;
   /** bytes since something began */
   let begun = 0;
@@ -88,14 +88,15 @@ function createStream(parts: Parts, sameLength: boolean): ScrubStream {
       const out: Buffer[] = [];
       let sent = 0;
       for (let at = pending.length; at < bytes.length;) {
-        if (state === 0) at = automaton.skip(bytes, at, bytes.length);
+        if (state === 0) at = automaton.skip(bytes, at);
         if (at === bytes.length) break;
         begun = state === 0 ? 1 : begun + 1;
         state = automaton.step(state, bytes[at] as number);
         at += 1;
         const accepted = automaton.accepted(state);
         if (accepted === null) continue;
-        const length = automaton.matchLength(bytes.subarray(sent), at - sent, accepted);
+        const from = Math.max(sent, at - Math.min(begun, automaton.held(state)));
+        const length = automaton.matchLength(bytes.subarray(from, at), accepted);
         out.push(bytes.subarray(sent, at - length), replacementFor(accepted, length));
         sent = at;
         state = 0;

@@ -11,18 +11,30 @@ export type Encoding = "text" | "base64" | "hex";
 
 export interface Variant {
   readonly encoding: Encoding;
-  readonly symbols: readonly Symbol[];
+  /** number of symbols */
+  readonly length: number;
+  /** Made when asked for: written out, all spellings of a long value would take megabytes. */
+  symbol(index: number): Symbol;
 }
 
 /** Shorter values stand in too many places by chance; they are not searched for. */
 export const SEARCHED_VALUE_BYTES_MIN = 8;
 
 export function variantsOf(value: Buffer): Variant[] {
+  const characters = Array.from(value.toString("utf8"));
   return [
-    { encoding: "text", symbols: Array.from(value.toString("utf8"), textSymbol) },
-    ...[0, 1, 2].map((alignment) => base64Variant(value, alignment)),
-    { encoding: "hex", symbols: [...value].map((byte) => [hexDigits(byte)]) },
+    variant("text", characters, textSymbol),
+    ...[0, 1, 2].map((alignment) => variant("base64", base64Core(value, alignment), base64Symbol)),
+    variant("hex", value, (byte) => [hexDigits(byte)]),
   ];
+}
+
+function variant<Item>(
+  encoding: Encoding,
+  items: ArrayLike<Item>,
+  symbolOf: (item: Item) => Symbol,
+): Variant {
+  return { encoding, length: items.length, symbol: (index) => symbolOf(items[index] as Item) };
 }
 
 /** RFC 3986 section 2.1 (also twice), RFC 8259 section 7 (also inside another string), HTML character references. */
@@ -82,11 +94,11 @@ function htmlReferences(character: string): Spelling[] {
  * The characters of base64 that the value alone decides; at its edges a character mixes in bits of the neighbours.
  * RFC 4648 sections 4 and 5: both alphabets.
  */
-function base64Variant(value: Buffer, alignment: number): Variant {
+function base64Core(value: Buffer, alignment: number): string {
   const encoded = Buffer.concat([Buffer.alloc(alignment), value]).toString("base64");
   const first = Math.ceil((alignment * 8) / 6);
   const end = Math.floor(((alignment + value.length) * 8) / 6);
-  return { encoding: "base64", symbols: Array.from(encoded.slice(first, end), base64Symbol) };
+  return encoded.slice(first, end);
 }
 
 function base64Symbol(character: string): Symbol {
