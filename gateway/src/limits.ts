@@ -21,6 +21,14 @@ export const limits = {
   /** requests that wait on one connection for the answer to an earlier one */
   requestsPipelinedMax: 16,
   proxyCredentialsBytesMax: KIBI,
+  /** wrong tokens of one source that are answered at once; from then on each answer waits twice as long */
+  proxyAuthFailuresFree: 5,
+  proxyAuthFailureDelayMs: 100,
+  proxyAuthFailureDelayMsMax: 3_000,
+  proxyAuthFailureForgottenMs: 60_000,
+  proxyAuthFailuresSourcesMax: 1_000,
+  /** answers held back at once; further ones are given at once */
+  proxyAuthDelaysMax: 200,
 
   // how much at once
   tunnelsMax: 10_000,

@@ -10,6 +10,7 @@ import type { Dialer } from "../origin/contract.ts";
 import { createDialer } from "../origin/dial.ts";
 import { createOriginPools } from "../origin/pools.ts";
 import { createResolver } from "../origin/resolve.ts";
+import { createBackoff } from "../proxy/backoff.ts";
 import type { Listening } from "../proxy/listener.ts";
 import { createLiveConnections } from "../proxy/live.ts";
 import type { DataPlane } from "../proxy/plane.ts";
@@ -58,6 +59,7 @@ export function createDataPlane(parts: DataPlaneComposition): DataPlane {
       placeholderKey: keeping.vault.derive("placeholder"),
     }),
     pools: createOriginPools(wayOut.dialer, clock),
+    backoff: createBackoff(clock),
     live: createLiveConnections(),
     traffic: createTraffic(),
     settings: {

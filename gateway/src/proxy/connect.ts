@@ -12,7 +12,7 @@ import { intercept } from "./intercept.ts";
 import type { DataPlane, Tunnel } from "./plane.ts";
 import { portProblem } from "./port.ts";
 import { isRefusal, malformed, type Refusal, refusal, renderRefusal } from "./refusal.ts";
-import { CHALLENGE, recordRefusal, sourceOf, writeRaw } from "./reply.ts";
+import { CHALLENGE, challenged, recordRefusal, sourceOf, writeRaw } from "./reply.ts";
 
 const ESTABLISHED = "HTTP/1.1 200 Connection Established\r\n\r\n";
 
@@ -96,7 +96,6 @@ export function refuseConnect({ plane, request, socket, tunnel, agent }: Opening
 }
 
 function challengeConnect({ plane, request, socket }: Opening): void {
-  plane.traffic.challenges += 1;
-  plane.audit.challenge(sourceOf(request.socket));
-  writeRaw(socket, 407, ["Proxy-Authenticate", CHALLENGE, "Content-Length", "0", "Connection", "close"]);
+  const fields = ["Proxy-Authenticate", CHALLENGE, "Content-Length", "0", "Connection", "close"];
+  challenged(plane, request, () => writeRaw(socket, 407, fields));
 }

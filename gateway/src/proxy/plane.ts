@@ -11,6 +11,7 @@ import type { Clock } from "../model.ts";
 import type { OriginPools } from "../origin/pools.ts";
 import type { Identity, Route } from "../policy/contract.ts";
 import type { Authority } from "../target/contract.ts";
+import type { Backoff } from "./backoff.ts";
 import type { LiveConnections } from "./live.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -22,6 +23,7 @@ export interface DataPlane {
   readonly authority: CertificateAuthority;
   readonly injector: Injector;
   readonly pools: OriginPools;
+  readonly backoff: Backoff;
   readonly live: LiveConnections;
   readonly traffic: Traffic;
   readonly settings: DataPlaneSettings;

@@ -2,6 +2,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Agent } from "../model.ts";
+import { fieldCount } from "./fields.ts";
 import type { DataPlane, Tunnel } from "./plane.ts";
 import { describe } from "./receive.ts";
 import { type Refusal, refusalKinds, renderRefusal } from "./refusal.ts";
@@ -35,10 +36,21 @@ export function answerRefusal(request: IncomingMessage, answer: ServerResponse, 
   answer.end(request.method === "HEAD" ? undefined : body);
 }
 
-export function challenge(client: Answer): void {
-  const { plane, request, answer } = client;
+export function challenge({ plane, request, answer }: Answer): void {
+  challenged(plane, request, () => answerChallenge(answer));
+}
+
+/** Calls `answer` when the challenge is due: a wrong token is a guess, none at all is how clients ask for it. */
+export function challenged(plane: DataPlane, request: IncomingMessage, answer: () => void): void {
+  const source = sourceOf(request.socket);
   plane.traffic.challenges += 1;
-  plane.audit.challenge(sourceOf(request.socket));
+  plane.audit.challenge(source);
+  if (fieldCount(request.rawHeaders, "proxy-authorization") === 0) answer();
+  else plane.backoff.fail(source, answer);
+}
+
+function answerChallenge(answer: ServerResponse): void {
+  if (answer.destroyed) return;
   const fields = ["Proxy-Authenticate", CHALLENGE, "Content-Length", "0", "Connection", "close"];
   closeAfter(answer);
   answer.writeHead(407, fields);
