@@ -19,6 +19,7 @@ export interface Target {
 
 export interface Bed {
   readonly load: Child;
+  readonly origin: Child;
   readonly targets: readonly Target[];
   /** the origin without a proxy */
   readonly direct: Route;
@@ -44,7 +45,7 @@ export async function openBed(profile: string | null): Promise<Bed> {
   const directory = mkdtempSync(path.join(os.tmpdir(), "onecli-bench-"));
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const files = writeCertificates(directory);
-  const origin = startChild({ name: "origin", file: fileOf("origin") });
+  const origin = startChild({ name: "origin", file: fileOf("origin"), flags: PROBE });
   const { certFile, keyFile, caFile } = files;
   const { port: originPort } = await origin.ask<{ port: number }>("start", {
     certFile,
@@ -52,7 +53,7 @@ export async function openBed(profile: string | null): Promise<Bed> {
     credential: CREDENTIAL,
   } satisfies OriginStart);
   const authority = `${ORIGIN_NAME}:${originPort}`;
-  const load = startChild({ name: "load", file: fileOf("load") });
+  const load = startChild({ name: "load", file: fileOf("load"), flags: PROBE });
   const gatewayStart = (name: string): GatewayStart => ({
     authority,
     originPort,
@@ -70,6 +71,7 @@ export async function openBed(profile: string | null): Promise<Bed> {
   ];
   return {
     load,
+    origin,
     targets,
     direct: {
       port: originPort,

@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 const STOP_TIMEOUT_MS = 15_000;
+/** the longest that a child works on one call */
+const ASK_TIMEOUT_MS = 120_000;
 
 export interface Child {
   readonly name: string;
@@ -61,7 +63,17 @@ export function startChild({ name, file, flags = [], env = {} }: ChildOptions): 
     ask: <T>(call: string, args: unknown = null) =>
       new Promise<T>((resolve, reject) => {
         id += 1;
-        waiting.set(id, { resolve: (value) => resolve(value as T), reject });
+        const timer = setTimeout(
+          () => reject(new Error(`${name}: no answer to ${call} in time`)),
+          ASK_TIMEOUT_MS,
+        );
+        const settled =
+          <V>(settle: (value: V) => void) =>
+          (value: V): void => {
+            clearTimeout(timer);
+            settle(value);
+          };
+        waiting.set(id, { resolve: settled((value) => resolve(value as T)), reject: settled(reject) });
         child.send({ id, call, args }, (error) => {
           if (error !== null) reject(new Error(`${name} can't be asked: ${output.text().slice(-2_000)}`));
         });

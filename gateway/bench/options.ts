@@ -18,21 +18,21 @@ export interface Options {
 
 const AMOUNTS = {
   quick: {
-    requests: { rounds: 8, warm: 4_000, sliceMs: 300 },
-    connections: { rounds: 4, warm: 200, count: 50 },
-    latency: { rounds: 3, sliceMs: 100 },
-    readyStarts: 4,
-    memoryAfter: [10_000],
+    requests: { rounds: 6, warm: 2_000, sliceMs: 250 },
+    connections: { rounds: 3, warm: 60, count: 30 },
+    latency: { rounds: 2, sliceMs: 100 },
+    readyStarts: 3,
+    memoryAfter: [5_000],
   },
   default: {
-    requests: { rounds: 30, warm: 20_000, sliceMs: 500 },
-    connections: { rounds: 12, warm: 1_000, count: 100 },
-    latency: { rounds: 8, sliceMs: 200 },
+    requests: { rounds: 24, warm: 30_000, sliceMs: 500 },
+    connections: { rounds: 12, warm: 300, count: 80 },
+    latency: { rounds: 6, sliceMs: 200 },
     readyStarts: 10,
     memoryAfter: [100_000],
   },
   long: {
-    requests: { rounds: 60, warm: 50_000, sliceMs: 1_000 },
+    requests: { rounds: 60, warm: 100_000, sliceMs: 1_000 },
     connections: { rounds: 30, warm: 1_000, count: 150 },
     latency: { rounds: 16, sliceMs: 500 },
     readyStarts: 20,

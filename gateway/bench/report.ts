@@ -53,7 +53,14 @@ export function expectations({ requests, newConnections, ready, memory }: Figure
       : [expect(`RSS after ${first.requests.toLocaleString("en")} requests`, first.rss / MEBI, "MB", 160)]),
     ...(first === undefined || last === undefined
       ? []
-      : [expect(`RSS after ${last.requests.toLocaleString("en")} / before`, last.rss / first.rss, "×", 1.1)]),
+      : [
+          expect(
+            `RSS after ${last.requests.toLocaleString("en")} requests / after ${first.requests.toLocaleString("en")}`,
+            last.rss / first.rss,
+            "×",
+            1.1,
+          ),
+        ]),
   ];
 }
 
