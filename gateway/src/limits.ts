@@ -104,6 +104,11 @@ export const limits = {
   /** a larger database is checked without its audit rows after a kill */
   storeQuickCheckBytesMax: 64 * MEBI,
 
+  // scrubbing of answers
+  /** bodies up to this length are searched whole, so that their new length can be told */
+  scrubHeldBytesMax: 64 * KIBI,
+  scrubbersMax: 1_000,
+
   // control plane
   apiBodyBytesMax: MEBI,
   apiPendingHoldMs: 30_000,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { type Config, ConfigError } from "../config.ts";
 import type { Configuration } from "../configuration.ts";
 import { createInjector } from "../inject/inject.ts";
+import { createScrubberBook } from "../inject/scrubber-book.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../model.ts";
 import { type AddressGuard, createAddressGuard } from "../origin/address-guard.ts";
@@ -48,15 +49,18 @@ export interface DataPlaneComposition {
 
 export function createDataPlane(parts: DataPlaneComposition): DataPlane {
   const { config, log, clock, keeping, configuration, wayOut } = parts;
+  const plaintext = (id: string) => keeping.secrets.get(id);
+  const injector = createInjector({ plaintext, placeholderKey: keeping.vault.derive("placeholder") });
   return {
     clock,
     log,
     policy: configuration.holder,
     audit: keeping.audit,
     authority: keeping.authority,
-    injector: createInjector({
-      plaintext: (id) => keeping.secrets.get(id),
-      placeholderKey: keeping.vault.derive("placeholder"),
+    injector,
+    scrubbers: createScrubberBook({
+      plaintext,
+      placeholder: (agentId, credential) => injector.placeholder(agentId, credential),
     }),
     pools: createOriginPools(wayOut.dialer, clock),
     backoff: createBackoff(clock),

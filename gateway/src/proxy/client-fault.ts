@@ -16,9 +16,12 @@ const PARSER_REFUSALS: Readonly<Record<string, RefusalCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 };
 
+/** The client left, in the middle of a message or between two. */
+const LEFT: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "HPE_INVALID_EOF_STATE"]);
+
 /** After it the parser can't go on: answered in its turn, and always closed. */
 export function onClientError(plane: DataPlane, error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  if (LEFT.has(error.code ?? "") || !socket.writable) return void socket.destroy();
   const refused = refusal(PARSER_REFUSALS[error.code ?? ""] ?? "bad_request", { close: true });
   const running = runningTurn(socket);
   if (running === undefined) return refuseUnreadable(plane, socket, refused);

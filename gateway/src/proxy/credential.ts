@@ -1,7 +1,9 @@
 // The request as it will leave, with the real values in it.
 import type { Outgoing } from "../inject/contract.ts";
 import type { Credential } from "../model.ts";
+import { removeField, setField } from "../inject/place.ts";
 import { limits } from "../limits.ts";
+import type { Scrubber } from "../scrub/scrubber.ts";
 import { formatAuthority } from "../target/authority.ts";
 import type { Permitted } from "./enforce.ts";
 import { requestFields } from "./fields.ts";
@@ -18,6 +20,8 @@ export interface Credentialed {
   readonly permitted: Permitted;
   readonly outgoing: Outgoing;
   readonly placed: readonly Credential[];
+  /** takes the placed values out of the answer; null = none were placed */
+  readonly scrubber: Scrubber | null;
 }
 
 /** Calls `done` at once unless the body must be held whole first; `ready` is called when it may be sent. */
@@ -56,7 +60,19 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
     });
   }
   if (outgoing.body !== null) setContentLength(outgoing);
-  return { permitted, outgoing, placed: outcome.placed } as unknown as Credentialed;
+  const { placed } = outcome;
+  const scrubber = plane.scrubbers.scrubberFor(identity.agent.id, placed);
+  if (scrubber !== null) askForSearchable(outgoing);
+  return { permitted, outgoing, placed, scrubber } as unknown as Credentialed;
+}
+
+/**
+ * The answer must be readable whole: no coding, no part of it (a value read byte by byte would not be seen), and no
+ * compression of WebSocket messages (RFC 7692).
+ */
+function askForSearchable(outgoing: Outgoing): void {
+  setField(outgoing, "Accept-Encoding", "identity");
+  for (const name of ["range", "if-range", "sec-websocket-extensions"]) removeField(outgoing, name);
 }
 
 function createOutgoing(plane: DataPlane, received: Received): Outgoing | null {

@@ -5,21 +5,26 @@ import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { Closing } from "../audit/contract.ts";
 import type { Snapshot } from "../policy/contract.ts";
-import { closedBeforeAnswer, failureOf } from "./failure.ts";
-import { hasOtherCoding, responseFields } from "./fields.ts";
+import { closedBeforeAnswer, failureOf, UnsearchableCoding } from "./failure.ts";
+import { hasOtherCoding, reasonPhrase, responseFields } from "./fields.ts";
+import { hintFor } from "./hint.ts";
 import { relayInterim } from "./interim.ts";
 import type { LiveExchange } from "./live.ts";
 import { isExpired } from "./live.ts";
+import { type OriginReply, PlainReply } from "./plain-reply.ts";
 import type { DataPlane } from "./plane.ts";
 import type { Recorded } from "./record.ts";
 import { type Refusal, type RefusalCode, refusal, refusalKinds } from "./refusal.ts";
 import { answerRefusal, closeAfter } from "./reply.ts";
 import { relayUpgrade } from "./upgrade.ts";
+import { scrubReply } from "../scrub/reply.ts";
 import { stillPermitted } from "./still-permitted.ts";
 
 const exchangeOf = Symbol("exchange");
 /** RFC 9110 section 9.2.1; nothing else is sent twice. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+const noFields: readonly string[] = [];
 
 type AnswerWithExchange = ServerResponse & { [exchangeOf]?: Exchange };
 
@@ -40,6 +45,7 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   #outcome: Closing["outcome"] | null = null;
   #error: RefusalCode | null = null;
   #upgraded: { end(): void } | null = null;
+  #reply: OriginReply | null = null;
   #answerBegun = false;
   #retried = false;
   #over = false;
@@ -119,30 +125,27 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
     this.#headersAt = this.plane.clock();
     this.#status = status;
     if ((status === 401 || status === 403) && this.recorded.credentialed.placed.length === 0)
-      this.#hint(fields);
+      fields.push("x-onecli-hint", hintFor(this.plane, this.recorded));
     fields.push("Via", `1.1 ${this.plane.settings.viaPseudonym}`);
     if (!this.#request.complete) {
       // What is left of the upload is not read any more; the client must not take it for read.
       fields.push("Connection", "close");
       closeAfter(this.#answer);
     }
-    this.#answer.writeHead(status, reasonPhrase(reason), fields);
-    // Sent with the first bytes of the body if those are here already, else alone: an event stream's client waits.
-    process.nextTick(flushFields, this.#answer);
+    this.#reply = this.#createReply(controller);
+    const started = this.#reply.start({ status, reason: reasonPhrase(reason), fields });
+    if (!started) this.#fail(new UnsearchableCoding());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#responseBytes += chunk.length;
-    if (!this.#answer.write(chunk)) controller.pause();
+    if (this.#reply?.write(chunk) === false) controller.pause();
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     const raw = controller.rawTrailers as Buffer[] | null | undefined;
-    if (raw !== null && raw !== undefined && raw.length > 0 && this.#answer.chunkedEncoding) {
-      this.#answer.addTrailers(pairs(responseFields(raw)));
-    }
     this.#outcome = "complete";
-    this.#answer.end();
+    this.#reply?.end(raw === null || raw === undefined ? noFields : responseFields(raw));
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -212,6 +215,7 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   }
 
   resume(): void {
+    this.#reply?.resume();
     this.#controller?.resume();
   }
 
@@ -222,21 +226,37 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   }
 
   #abort(): void {
+    this.#reply?.destroy();
     if (this.#controller === null || this.#controller.aborted) return;
     this.#controller.abort(new Error("the exchange is over"));
   }
 
   #relayInterim(controller: Dispatcher.DispatchController, status: number, raw: Buffer[]): void {
     this.#interim += 1;
-    if (!relayInterim(this.#request, this.#answer, { status, raw, count: this.#interim }))
+    if (
+      !relayInterim(this.#request, this.#answer, {
+        status,
+        raw,
+        count: this.#interim,
+        scrubber: this.recorded.credentialed.scrubber,
+      })
+    )
       controller.abort(new Error("bad response"));
   }
 
-  #hint(fields: string[]): void {
-    const { received } = this.recorded.credentialed.permitted.authenticated;
-    const host = encodeURIComponent(received.authority.host);
-    const path = encodeURIComponent(received.target.path);
-    fields.push("x-onecli-hint", `${this.plane.settings.dashboardUrl}/secrets/new?host=${host}&path=${path}`);
+  #createReply(controller: Dispatcher.DispatchController): OriginReply {
+    const { scrubber, outgoing } = this.recorded.credentialed;
+    if (scrubber === null) return new PlainReply(this.#answer);
+    return scrubReply({
+      answer: this.#answer,
+      scrubber,
+      method: outgoing.method,
+      onDrain: () => controller.resume(),
+      onError: () => {
+        this.#outcome = null;
+        this.#fail(new Error("bad response"));
+      },
+    });
   }
 
   #fail(error: unknown): void {
@@ -310,21 +330,6 @@ function onAnswerClose(this: AnswerWithExchange): void {
 
 function onAnswerDrain(this: AnswerWithExchange): void {
   this[exchangeOf]?.resume();
-}
-
-function flushFields(answer: ServerResponse): void {
-  if (!answer.writableEnded && !answer.destroyed) answer.flushHeaders();
-}
-
-function pairs(fields: readonly string[]): [string, string][] {
-  const list: [string, string][] = [];
-  for (let i = 0; i + 1 < fields.length; i += 2) list.push([fields[i] as string, fields[i + 1] as string]);
-  return list;
-}
-
-/** Node refuses to write what RFC 9112 section 4 does not allow; the phrase means nothing to anyone. */
-function reasonPhrase(written: string | undefined): string {
-  return written !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(written) ? written : "";
 }
 
 function isAborted(request: IncomingMessage): boolean {

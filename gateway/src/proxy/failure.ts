@@ -8,6 +8,9 @@ export interface Failure {
   readonly message: string;
 }
 
+/** The origin used a coding that it was not offered, and that nobody here can undo. */
+export class UnsearchableCoding extends Error {}
+
 export function failureOf(error: unknown, { authority }: Received): Failure {
   if (error instanceof DialError) return { code: error.code, message: error.message };
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
@@ -19,9 +22,12 @@ export function failureOf(error: unknown, { authority }: Received): Failure {
   ) {
     return { code: "origin_timeout", message: `${host} did not answer in time` };
   }
-  if (code === "UND_ERR_HEADERS_OVERFLOW" || code.startsWith("HPE_") || isProtocolError(error)) {
-    return { code: "origin_protocol_error", message: `The answer of ${host} is not valid HTTP` };
+  if (error instanceof UnsearchableCoding) {
+    const message = `The answer of ${host} has a content coding in which the secret could not be found, so it is not passed on`;
+    return { code: "origin_protocol_error", message };
   }
+  if (isProtocolError(error, code))
+    return { code: "origin_protocol_error", message: `The answer of ${host} is not valid HTTP` };
   return { code: "origin_unreachable", message: `${host} closed the connection without an answer` };
 }
 
@@ -32,7 +38,19 @@ export function closedBeforeAnswer(error: unknown): boolean {
   return error.code === "UND_ERR_SOCKET" && (socket?.bytesRead ?? 0) > 0;
 }
 
-function isProtocolError(error: unknown): boolean {
+const PROTOCOL_ERRORS: ReadonlySet<string> = new Set([
+  "UND_ERR_HEADERS_OVERFLOW",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+]);
+
+/** What undici's parser finds has a name but no code; what it says by itself only a message. */
+function isProtocolError(error: unknown, code: string): boolean {
   if (!(error instanceof Error)) return false;
-  return error.message === "bad response" || error.message === "bad upgrade";
+  const { name, message } = error;
+  return (
+    PROTOCOL_ERRORS.has(code) ||
+    name === "HTTPParserError" ||
+    message === "bad response" ||
+    message === "bad upgrade"
+  );
 }

@@ -75,6 +75,18 @@ export function hasOtherCoding(raw: readonly Buffer[]): boolean {
   return false;
 }
 
+/** Node refuses to write what RFC 9112 section 4 does not allow; the phrase means nothing to anyone. */
+export function reasonPhrase(written: string | undefined): string {
+  return written !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(written) ? written : "";
+}
+
+/** As lists of two, for those of Node's functions that take no flat list. */
+export function pairs(fields: readonly string[]): [string, string][] {
+  const list: [string, string][] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) list.push([fields[i] as string, fields[i + 1] as string]);
+  return list;
+}
+
 /** First value of a field; names are compared without case. */
 export function fieldValue(raw: readonly string[], name: string): string | undefined {
   for (let i = 0; i + 1 < raw.length; i += 2) {

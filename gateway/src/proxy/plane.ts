@@ -6,6 +6,7 @@ import type { Audit } from "../audit/contract.ts";
 import type { PolicyHolder } from "../configuration.ts";
 import type { CertificateAuthority } from "../authority/contract.ts";
 import type { Injector } from "../inject/inject.ts";
+import type { ScrubberBook } from "../inject/scrubber-book.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../model.ts";
 import type { OriginPools } from "../origin/pools.ts";
@@ -22,6 +23,7 @@ export interface DataPlane {
   readonly audit: Audit;
   readonly authority: CertificateAuthority;
   readonly injector: Injector;
+  readonly scrubbers: ScrubberBook;
   readonly pools: OriginPools;
   readonly backoff: Backoff;
   readonly live: LiveConnections;
