@@ -42,7 +42,7 @@ export function serveDashboard(allowedHosts: readonly string[]) {
 }
 
 function isApi(target: string): boolean {
-  return /^\/(v1|api)(\/|$)/.test(target);
+  return /^\/((v1|api)(\/|$)|metrics$)/.test(target);
 }
 
 /** A page is a path without an extension; the router in the browser knows which. */
