@@ -108,6 +108,8 @@ export const limits = {
   /** bodies up to this length are searched whole, so that their new length can be told */
   scrubHeldBytesMax: 64 * KIBI,
   scrubbersMax: 1_000,
+  /** a text message in which a fake key is exchanged is read whole */
+  websocketMessageBytesMax: MEBI,
 
   // control plane
   apiBodyBytesMax: MEBI,

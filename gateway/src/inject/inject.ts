@@ -17,8 +17,16 @@ export interface Injector {
   /** true = a credential may be placed in the body, which must then be held whole */
   needsBody(credentials: readonly Credential[]): boolean;
   inject(agentId: string, credentials: readonly Credential[], outgoing: Outgoing): InjectionOutcome;
+  /** Exchanges fake keys in WebSocket text messages; null = no credential is placed there. */
+  textRewriter(agentId: string, credentials: readonly Credential[]): TextRewriter | null;
   /** The fake key that this agent holds for this secret. */
   placeholder(agentId: string, credential: Credential): string;
+}
+
+export interface TextRewriter {
+  readonly rewrite: (text: string) => string;
+  /** the credentials whose value may be placed */
+  readonly credentials: readonly Credential[];
 }
 
 export interface InjectorParts {
@@ -33,8 +41,19 @@ const nothingPlaced: readonly Credential[] = [];
 export function createInjector(parts: InjectorParts): Injector {
   const placeholder = cachedPlaceholders(parts.placeholderKey);
   return {
-    needsBody: (credentials) => credentials.some(placesInBody),
+    needsBody: (credentials) => credentials.some((credential) => placesOn(credential, "body")),
     placeholder,
+    textRewriter(agentId, credentials) {
+      const swapped = credentials.filter((credential) => placesOn(credential, "websocket"));
+      if (swapped.length === 0) return null;
+      const rewrite = (text: string) =>
+        swapped.reduce((now, credential) => {
+          const secret = parts.plaintext(credential.id);
+          const fake = placeholder(agentId, credential);
+          return secret === undefined ? now : swapInMessage(now, fake, secret);
+        }, text);
+      return { rewrite, credentials: swapped };
+    },
     inject(agentId, credentials, outgoing) {
       let placed = nothingPlaced;
       for (const credential of credentials) {
@@ -117,8 +136,16 @@ function formatted(format: string, value: string): string {
   return format === "{value}" ? value : format.replace("{value}", () => value);
 }
 
-function placesInBody(credential: Credential): boolean {
-  return credential.injections.some((one) => "placeholder" in one && one.placeholder.includes("body"));
+function placesOn(credential: Credential, surface: "body" | "websocket"): boolean {
+  return credential.injections.some((one) => "placeholder" in one && one.placeholder.includes(surface));
+}
+
+/** Once a message, as on every surface; a JSON message gets the value as JSON writes it. */
+function swapInMessage(text: string, fake: string, secret: Secret): string {
+  const first = text.indexOf(fake);
+  if (first === -1 || text.includes(fake, first + 1)) return text;
+  const value = /^\s*[{["]/.test(text) ? JSON.stringify(secret.reveal()).slice(1, -1) : secret.reveal();
+  return text.slice(0, first) + value + text.slice(first + fake.length);
 }
 
 function hasBearer({ fields }: Outgoing): boolean {

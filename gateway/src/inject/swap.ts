@@ -2,7 +2,7 @@
 import type { Outgoing } from "./contract.ts";
 import { encodePathSegment } from "./place.ts";
 
-export type Surface = "header" | "query" | "path" | "body";
+export type Surface = "header" | "query" | "path" | "body" | "websocket";
 
 export interface Swap {
   readonly fake: string;
@@ -20,8 +20,11 @@ export function swapOn(surface: Surface, outgoing: Outgoing, swap: Swap): number
       return swapInText(outgoing.query, swap, encodeURIComponent, (text) => (outgoing.query = text));
     case "path":
       return swapInText(outgoing.path, swap, encodePathSegment, (text) => (outgoing.path = text));
-    default:
+    case "body":
       return swapInBody(outgoing, swap);
+    default:
+      // Messages come after the handshake: see textRewriter.
+      return 0;
   }
 }
 

@@ -22,6 +22,8 @@ export interface Credentialed {
   readonly placed: readonly Credential[];
   /** takes the placed values out of the answer; null = none were placed */
   readonly scrubber: Scrubber | null;
+  /** exchanges fake keys in WebSocket text messages; null = none are exchanged */
+  readonly rewriteText: ((text: string) => string) | null;
 }
 
 /** Calls `done` at once unless the body must be held whole first; `ready` is called when it may be sent. */
@@ -60,10 +62,20 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
     });
   }
   if (outgoing.body !== null) setContentLength(outgoing);
-  const { placed } = outcome;
+  const rewriter = permitted.authenticated.received.isUpgrade
+    ? plane.injector.textRewriter(identity.agent.id, permitted.credentials)
+    : null;
+  const placed =
+    rewriter === null ? outcome.placed : [...new Set([...outcome.placed, ...rewriter.credentials])];
   const scrubber = plane.scrubbers.scrubberFor(identity.agent.id, placed);
-  if (scrubber !== null) askForSearchable(outgoing);
-  return { permitted, outgoing, placed, scrubber } as unknown as Credentialed;
+  if (scrubber !== null || rewriter !== null) askForSearchable(outgoing);
+  return {
+    permitted,
+    outgoing,
+    placed,
+    scrubber,
+    rewriteText: rewriter?.rewrite ?? null,
+  } as unknown as Credentialed;
 }
 
 /**

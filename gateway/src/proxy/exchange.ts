@@ -15,7 +15,8 @@ import { type OriginReply, PlainReply } from "./plain-reply.ts";
 import type { DataPlane } from "./plane.ts";
 import type { Recorded } from "./record.ts";
 import { type Refusal, type RefusalCode, refusal, refusalKinds } from "./refusal.ts";
-import { answerRefusal, closeAfter } from "./reply.ts";
+import { answerRefusal, closeAfter, isAborted } from "./reply.ts";
+import type { Relay } from "../websocket/relay.ts";
 import { relayUpgrade } from "./upgrade.ts";
 import { scrubReply } from "../scrub/reply.ts";
 import { stillPermitted } from "./still-permitted.ts";
@@ -44,7 +45,7 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   #status: number | null = null;
   #outcome: Closing["outcome"] | null = null;
   #error: RefusalCode | null = null;
-  #upgraded: { end(): void } | null = null;
+  #upgraded: Relay | null = null;
   #reply: OriginReply | null = null;
   #answerBegun = false;
   #retried = false;
@@ -169,6 +170,8 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
       key: this.#request.headers["sec-websocket-key"] ?? "",
       status,
       fields: (controller.rawHeaders ?? []) as Buffer[],
+      scrubber: this.recorded.credentialed.scrubber,
+      rewrite: this.recorded.credentialed.rewriteText,
       onBytes: (direction, count) => {
         if (direction === "request") this.#requestBytes += count;
         else this.#responseBytes += count;
@@ -193,7 +196,7 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   end(reason: "revoked" | "stopped"): void {
     if (this.#upgraded !== null) {
       this.#outcome = reason;
-      return this.#upgraded.end();
+      return this.#upgraded.end(reason);
     }
     this.#stop(
       reason,
@@ -330,10 +333,6 @@ function onAnswerClose(this: AnswerWithExchange): void {
 
 function onAnswerDrain(this: AnswerWithExchange): void {
   this[exchangeOf]?.resume();
-}
-
-function isAborted(request: IncomingMessage): boolean {
-  return request.destroyed && !request.complete;
 }
 
 /** The exchange that gives this answer is refused; false = there is none. */

@@ -115,3 +115,8 @@ export function endAndLinger(socket: Duplex): void {
   socket.resume();
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
+
+/** The client left before its request was whole. */
+export function isAborted(request: IncomingMessage): boolean {
+  return request.destroyed && !request.complete;
+}

@@ -1,7 +1,12 @@
 // WebSocket after a permit (RFC 6455 section 4): nothing passes before a valid 101, then bytes are relayed as they are.
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { limits } from "../limits.ts";
+import { scrubFields } from "../scrub/reply.ts";
+import type { Scrubber } from "../scrub/scrubber.ts";
+import { passFrames } from "../websocket/filter.ts";
+import { type Relay, relayFrames } from "../websocket/relay.ts";
+import { rewriteFrames, type RewriteText } from "../websocket/rewrite-frames.ts";
+import { scrubFrames } from "../websocket/scrub-frames.ts";
 import { fieldValue, responseFields } from "./fields.ts";
 import { type RefusalCode, refusal, renderRefusal } from "./refusal.ts";
 import { writeRaw } from "./reply.ts";
@@ -18,11 +23,16 @@ export interface UpgradeRelay {
   readonly onBytes: (direction: "request" | "response", count: number) => void;
   /** once, when both sides are gone */
   readonly onEnd: (problem: RefusalCode | null) => void;
+  /** takes placed values out of what the origin says; null = none were placed */
+  readonly scrubber: Scrubber | null;
+  /** exchanges fake keys in the client's text messages; null = they pass as they are */
+  readonly rewrite: RewriteText | null;
 }
 
-export function relayUpgrade(relay: UpgradeRelay): { end(): void } {
-  const { client, origin } = relay;
-  const passed = responseFields(relay.fields);
+export function relayUpgrade(relay: UpgradeRelay): Relay {
+  const { client, origin, scrubber, rewrite } = relay;
+  const received = responseFields(relay.fields);
+  const passed = scrubber === null ? received : scrubFields(scrubber, received);
   if (!isAccepted(relay, passed)) {
     origin.destroy();
     const { status, fields, body } = renderRefusal(refusal("origin_protocol_error", { close: true }));
@@ -31,15 +41,23 @@ export function relayUpgrade(relay: UpgradeRelay): { end(): void } {
     return { end: () => client.destroy() };
   }
   client.write(handshakeAnswer(passed));
-  join(relay);
-  return { end: () => destroyBoth(client, origin) };
+  return relayFrames({
+    client,
+    origin,
+    toOrigin: rewrite === null ? passFrames() : rewriteFrames(rewrite),
+    toClient: scrubber === null ? passFrames() : scrubFrames(scrubber),
+    onBytes: relay.onBytes,
+    onEnd: (broken) => relay.onEnd(broken ? "origin_protocol_error" : null),
+  });
 }
 
-function isAccepted({ key, status, fields }: UpgradeRelay, kept: readonly string[]): boolean {
+function isAccepted({ key, status, fields, scrubber }: UpgradeRelay, kept: readonly string[]): boolean {
   const accept = createHash("sha1")
     .update(key + HANDSHAKE_GUID)
     .digest("base64");
   const raw = fields.map((field) => field.toString("latin1"));
+  // Extensions were not offered where messages are searched (see credential.ts).
+  if (scrubber !== null && fieldValue(raw, "sec-websocket-extensions") !== undefined) return false;
   return (
     status === 101 &&
     fieldValue(raw, "upgrade")?.toLowerCase() === "websocket" &&
@@ -51,36 +69,4 @@ function handshakeAnswer(fields: readonly string[]): string {
   const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
   for (let i = 0; i + 1 < fields.length; i += 2) lines.push(`${fields[i]}: ${fields[i + 1]}`);
   return `${lines.join("\r\n")}\r\n\r\n`;
-}
-
-function join({ client, origin, onBytes, onEnd }: UpgradeRelay): void {
-  let lastByteAt = performance.now();
-  let open = true;
-  const idle = setInterval(() => {
-    if (performance.now() - lastByteAt > limits.upgradeIdleTimeoutMs) destroyBoth(client, origin);
-  }, limits.upgradeIdleTimeoutMs / 10).unref();
-  const finish = () => {
-    if (!open) return;
-    open = false;
-    clearInterval(idle);
-    destroyBoth(client, origin);
-    onEnd(null);
-  };
-  const count = (direction: "request" | "response") => (chunk: Buffer) => {
-    lastByteAt = performance.now();
-    onBytes(direction, chunk.length);
-  };
-  client.on("data", count("request"));
-  origin.on("data", count("response"));
-  for (const socket of [client, origin]) {
-    socket.on("error", finish);
-    socket.on("close", finish);
-  }
-  client.pipe(origin);
-  origin.pipe(client);
-}
-
-function destroyBoth(client: Duplex, origin: Duplex): void {
-  client.destroy();
-  origin.destroy();
 }

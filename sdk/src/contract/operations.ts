@@ -40,7 +40,11 @@ export const auditQuery = z.object({
   type: z.string().max(64).optional(),
   verdict: z.string().max(64).optional(),
 });
-export const auditPage = z.object({ records: z.array(auditRecord), nextBefore: z.int().nullable(), nextAfter: z.int().nullable() });
+export const auditPage = z.object({
+  records: z.array(auditRecord),
+  nextBefore: z.int().nullable(),
+  nextAfter: z.int().nullable(),
+});
 
 export const auditVerification = z.object({
   valid: z.boolean(),

@@ -14,7 +14,7 @@ const valueFormat = z
   .refine((text) => text.split("{value}").length === 2, "must contain {value} exactly once");
 
 /** Where a fake key may stand in a request to be swapped for the real one. */
-export const placeholderSurface = z.enum(["header", "query", "path", "body"]);
+export const placeholderSurface = z.enum(["header", "query", "path", "body", "websocket"]);
 
 export const injection = z.union([
   z.strictObject({ headerName: fieldName, valueFormat: valueFormat.default("{value}") }),
