@@ -22,6 +22,8 @@ type ClientSocket = Duplex & { [line]?: Line };
 /** Calls `start` once every earlier answer on the connection is out; never, when the connection goes first. */
 export function takeTurn(turn: Turn, start: () => void): void {
   const socket = turn.request.socket as ClientSocket;
+  // The answer before closed the connection: what comes behind it is not served (RFC 9112 section 9.6).
+  if (socket.writableEnded) return;
   const queue = socket[line];
   if (queue === undefined || queue.last.answer.writableFinished) {
     socket[line] = { running: turn, last: turn, waiting: 0 };
@@ -33,7 +35,7 @@ export function takeTurn(turn: Turn, start: () => void): void {
   queue.last = turn;
   queue.waiting += 1;
   before.answer.once("close", () => {
-    if (socket.destroyed || !before.answer.writableFinished) return;
+    if (socket.destroyed || socket.writableEnded || !before.answer.writableFinished) return;
     queue.waiting -= 1;
     queue.running = turn;
     start();

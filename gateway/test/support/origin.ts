@@ -17,6 +17,8 @@ export interface OriginOptions {
   readonly tlsOptions?: TlsOptions;
   /** address to listen on; 127.0.0.1 when absent */
   readonly host?: string;
+  /** a free one when absent */
+  readonly port?: number;
 }
 
 export interface RecordedRequest {
@@ -81,7 +83,7 @@ export async function startOrigin(options: OriginOptions): Promise<Origin> {
   server.on("listening", () => http.emit("listening"));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(0, options.host ?? "127.0.0.1", resolve);
+    server.listen(options.port ?? 0, options.host ?? "127.0.0.1", resolve);
   });
   return originOf(recorder, server, http);
 }
