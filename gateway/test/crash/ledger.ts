@@ -1,4 +1,6 @@
-// What the audit says happened: openings and closings, read page by page as rows arrive.
+// What the audit says happened: openings and closings, read page by page as rows arrive, by the API or past it.
+import path from "node:path";
+import Database from "better-sqlite3";
 import type { GatewayProcess } from "../support/process.ts";
 
 export interface Ledger {
@@ -24,7 +26,28 @@ interface Row {
 
 const PAGE_ROWS = 1000;
 
-export function openLedger(gateway: GatewayProcess): Ledger {
+/** The rows after a sequence number, at most `PAGE_ROWS`. */
+type Source = (after: number) => Row[] | Promise<Row[]>;
+
+export const byApi =
+  (gateway: GatewayProcess): Source =>
+  async (after) => {
+    const target = `/v1/audit?after=${after}&limit=${PAGE_ROWS}`;
+    return (await gateway.api<{ records: Row[] }>("GET", target)).records;
+  };
+
+/** Straight from the file, also while the gateway runs: for many rows. */
+export const byDatabase =
+  ({ dataDir }: GatewayProcess): Source =>
+  (after) => {
+    const db = new Database(path.join(dataDir, "gateway.db"), { readonly: true });
+    const page = "SELECT seq, body FROM audit_records WHERE seq > ? ORDER BY seq LIMIT ?";
+    const rows = db.prepare<[number, number], { seq: number; body: string }>(page).all(after, PAGE_ROWS);
+    db.close();
+    return rows.map(({ seq, body }) => ({ ...(JSON.parse(body) as Omit<Row, "seq">), seq }));
+  };
+
+export function openLedger(gateway: GatewayProcess, source: Source = byApi(gateway)): Ledger {
   const opened = new Set<string>();
   const unclosed = new Set<string>();
   const outcomes = new Map<string, string>();
@@ -53,11 +76,10 @@ export function openLedger(gateway: GatewayProcess): Ledger {
     },
     async read() {
       for (let full = true; full;) {
-        const target = `/v1/audit?after=${after}&limit=${PAGE_ROWS}`;
-        const { records } = await gateway.api<{ records: Row[] }>("GET", target);
-        for (const row of records) note(row);
-        after = records.at(-1)?.seq ?? after;
-        full = records.length === PAGE_ROWS;
+        const rows = await source(after);
+        for (const row of rows) note(row);
+        after = rows.at(-1)?.seq ?? after;
+        full = rows.length === PAGE_ROWS;
       }
     },
     verify: () => gateway.api("POST", "/v1/audit/verify"),

@@ -9,7 +9,8 @@ export const HOST = "api.demo.test";
 export interface Stage {
   readonly gateway: GatewayProcess;
   readonly witness: Witness;
-  readonly secretId: string;
+  /** of the agent that calls */
+  readonly token: string;
   /** every real value that was ever stored */
   readonly values: readonly string[];
   load(options: Pick<LoadOptions, "name" | "connections" | "kind" | "requests">): Load;
@@ -36,7 +37,7 @@ export async function openStage(): Promise<Stage> {
   return {
     gateway,
     witness,
-    secretId: id,
+    token,
     values,
     load: (options) => startLoad({ port: () => gateway.port, token, ca, host: HOST, ...options }),
     async renewSecret() {

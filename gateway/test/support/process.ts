@@ -61,7 +61,10 @@ export async function startGatewayProcess(options: ProcessOptions = {}): Promise
   const env = environmentOf(options, home, apiKey);
   let output = "";
   const start = () => startOnce(env, (text) => (output += text));
-  let running = await start();
+  let running = await start().catch((error: unknown) => {
+    rmSync(home, { recursive: true, force: true });
+    throw error;
+  });
   const gateway: GatewayProcess = {
     home,
     dataDir: path.join(home, ".onecli", "data"),
@@ -95,7 +98,8 @@ export async function startGatewayProcess(options: ProcessOptions = {}): Promise
 function environmentOf({ origins = {}, env = {} }: ProcessOptions, home: string, apiKey: string) {
   const entries = Object.entries(origins);
   const caFile = path.join(home, "origins.pem");
-  writeFileSync(caFile, [...new Set(entries.flatMap(([, { ca }]) => ca ?? []))].join("\n"));
+  const authorities = [...new Set(entries.flatMap(([, { ca }]) => ca ?? []))];
+  if (authorities.length > 0) writeFileSync(caFile, authorities.join("\n"));
   return {
     PATH: process.env["PATH"] ?? "",
     HOME: home,
@@ -104,7 +108,7 @@ function environmentOf({ origins = {}, env = {} }: ProcessOptions, home: string,
     ONECLI_API_KEY: apiKey,
     ONECLI_RESOLVE: entries.map(([name, { port }]) => `${name}:443=127.0.0.1:${port}`).join(","),
     ONECLI_ALLOW_PRIVATE: entries.map(([name]) => `${name}:443`).join(","),
-    ONECLI_EXTRA_CA: caFile,
+    ...(authorities.length > 0 ? { ONECLI_EXTRA_CA: caFile } : {}),
     LOG_LEVEL: "info",
     ...env,
   };

@@ -1,0 +1,49 @@
+// npm run soak: hours of a gateway's life in a minute (SOAK=short, the default) or an afternoon's worth (SOAK=full).
+import { byDatabase, openLedger } from "../crash/ledger.ts";
+import { openStage, type Stage } from "../crash/stage.ts";
+import { createFigures, type Figures } from "./figures.ts";
+import { soakKills } from "./kills.ts";
+import { filesIn, leaksIn } from "./leaks.ts";
+import { soakTraffic } from "./traffic.ts";
+
+const plans = {
+  short: { kills: 5, requests: 100_000, msMax: 50_000 },
+  full: { kills: 50, requests: 1_000_000, msMax: Infinity },
+} as const;
+
+async function main(): Promise<void> {
+  const name = process.env["SOAK"] ?? "short";
+  if (name !== "short" && name !== "full") throw new Error("SOAK is short or full");
+  const plan = plans[name];
+  const figures = createFigures((line) => console.log(line));
+  const startedAt = performance.now();
+  const stage = await openStage();
+  try {
+    const ledger = openLedger(stage.gateway, byDatabase(stage.gateway));
+    await soakKills(stage, ledger, plan.kills, figures);
+    await soakTraffic(stage, ledger, plan, figures);
+    const { valid, records, problem } = await ledger.verify();
+    figures.check("audit chain", problem ?? `verified, ${records} rows`, valid);
+    await stop(stage, figures);
+  } finally {
+    await stage.close();
+  }
+  figures.note("duration", `${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  if (figures.end().failed > 0) process.exitCode = 1;
+}
+
+async function stop({ gateway, values, token }: Stage, figures: Figures): Promise<void> {
+  const { code } = await gateway.kill("SIGTERM");
+  figures.check("exit code after SIGTERM", String(code), code === 0);
+  const known = [
+    ...values.map((value, index) => ({ name: `value ${index + 1} of the secret`, value })),
+    { name: "admin key", value: gateway.apiKey },
+    { name: "agent's token", value: token },
+  ];
+  const places = [...filesIn(gateway.home), ["the output", Buffer.from(gateway.output)] as const];
+  const leaks = leaksIn(places, known);
+  const found = `${leaks.length} of ${known.length} in ${places.length} places`;
+  figures.check("known values in files and output", [found, ...leaks].join("; "), leaks.length === 0);
+}
+
+await main();
