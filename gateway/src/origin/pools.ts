@@ -97,5 +97,16 @@ async function connect(
     callback(error instanceof Error ? error : new Error("dial failed"), null);
     return;
   }
+  socket.prependListener("error", (error) => asSocketError(socket, error));
   callback(null, socket);
+}
+
+const RESETS: ReadonlySet<unknown> = new Set(["ECONNRESET", "EPIPE"]);
+
+/**
+ * To undici a reset is the end of a body without length, and on an idle connection it fails the request that waits for
+ * it. Its own error for a connection that was closed does neither, and tells how much was read before.
+ */
+function asSocketError({ bytesRead }: Socket, error: NodeJS.ErrnoException): void {
+  if (RESETS.has(error.code)) Object.assign(error, { code: "UND_ERR_SOCKET", socket: { bytesRead } });
 }

@@ -10,7 +10,7 @@ import {
   readUntil,
   type Via,
 } from "./client.ts";
-import { startGateway, type TestGateway } from "./gateway.ts";
+import { startGateway, type TestGateway, type TestGatewayOptions } from "./gateway.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 
 /** served over TLS, as port 443 */
@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly apiKey?: string;
   /** further names of the TLS origin, as port 443 */
   readonly names?: readonly string[];
+  /** further servers, by name */
+  readonly origins?: TestGatewayOptions["origins"];
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -45,7 +47,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const secure = names.map((name) => [name, { port: origin.port, ca: origin.ca }] as const);
   const gateway = await startGateway({
     ...options,
-    origins: { ...Object.fromEntries(secure), [PLAIN_HOST]: { port: plain.port, asPort: 80 } },
+    origins: {
+      ...Object.fromEntries(secure),
+      [PLAIN_HOST]: { port: plain.port, asPort: 80 },
+      ...options.origins,
+    },
   });
   const agent = await gateway.agent("worker");
   return {
