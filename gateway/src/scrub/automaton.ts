@@ -15,15 +15,25 @@ export interface Accepted {
   readonly encoding: Encoding;
 }
 
-export interface Automaton {
-  /** state after one more byte; 0 is the state in which nothing has begun */
-  step(state: number, byte: number): number;
-  /** index of the first byte from `start` on that begins something, or the length: `step` of state 0 over a run */
-  skip(bytes: Buffer, start: number): number;
-  /** the value that is complete in this state */
-  accepted(state: number): Accepted | null;
+/** What has begun and may become a match. Streams hold on to theirs, so states stay good for as long as they are held. */
+export interface State {
+  /** the state after each byte; null = not met yet */
+  readonly row: (State | null)[];
+  readonly nodes: readonly number[];
+  /** the value that is complete here */
+  readonly accepts: Accepted | null;
   /** most bytes at the end of the stream that may belong to a match */
-  held(state: number): number;
+  readonly held: number;
+}
+
+export interface Automaton {
+  /** nothing has begun */
+  readonly start: State;
+  step(state: State, byte: number): State;
+  /** index of the first byte from `start` on that begins something, or the length */
+  skip(bytes: Buffer, start: number): number;
+  /** true = a value stands in this text (one character a byte); nothing is allocated */
+  occursIn(latin1: string): boolean;
   /** length of the longest match of `accepted` that ends where `bytes` end */
   matchLength(bytes: Buffer, accepted: Accepted): number;
 }
@@ -49,23 +59,29 @@ interface Nodes {
   depth(node: number): number;
 }
 
-const UNKNOWN = -1;
-/** A row of 1 KiB each; past this the known states are forgotten and built again as they are met. */
+/** About 2 KiB each; past this the known states are forgotten and built again as they are met. */
 const STATES_MAX = 1_000;
 
 export function buildAutomaton(searched: readonly Searched[]): Automaton {
   const nodes = createNodes(searched);
-  const states = createStates(nodes);
+  const { start, step } = createStates(nodes);
   return {
-    step: states.step,
-    skip(bytes, start) {
-      const row = states.startRow();
-      let index = start;
-      while (index < bytes.length && row[bytes[index] as number] === 0) index += 1;
+    start,
+    step,
+    skip(bytes, from) {
+      const { row } = start;
+      let index = from;
+      while (index < bytes.length && row[bytes[index] as number] === start) index += 1;
       return index;
     },
-    accepted: states.accepted,
-    held: states.held,
+    occursIn(latin1) {
+      let state = start;
+      for (let index = 0; index < latin1.length; index += 1) {
+        state = step(state, latin1.charCodeAt(index) & 0xff);
+        if (state.accepts !== null) return true;
+      }
+      return false;
+    },
     matchLength: (bytes, accepted) => longestMatch(nodes, bytes, accepted),
   };
 }
@@ -143,51 +159,31 @@ function takes(spelling: Spelling, offset: number, byte: number): boolean {
   return (spelling[offset] as readonly number[]).includes(byte);
 }
 
-interface State {
-  readonly nodes: readonly number[];
-  readonly row: Int32Array;
-  readonly accepts: Accepted | null;
-  readonly held: number;
-}
-
-function createStates(nodes: Nodes) {
-  let states: State[] = [];
-  let known = new Map<string, number>();
-  const add = (members: readonly number[]): number => {
+function createStates(nodes: Nodes): { start: State; step(state: State, byte: number): State } {
+  const start = stateOf(nodes, []);
+  const known = new Map<string, State>();
+  const find = (members: readonly number[]): State => {
     const key = members.join(",");
     const found = known.get(key);
     if (found !== undefined) return found;
-    const index = states.push(stateOf(nodes, members)) - 1;
-    known.set(key, index);
-    return index;
+    const made = stateOf(nodes, members);
+    known.set(key, made);
+    return made;
   };
-  const reset = (): void => {
-    states = [];
-    known = new Map();
-    add([]);
-    // State 0 is asked for the most: its row is whole from the start.
-    const { row } = states[0] as State;
-    for (let byte = 0; byte < 256; byte += 1) row[byte] = add(successors(nodes, [], byte));
+  const forget = (): void => {
+    known.clear();
+    known.set("", start);
+    // The start is asked for the most: its row is whole.
+    for (let byte = 0; byte < 256; byte += 1) start.row[byte] = find(successors(nodes, [], byte));
   };
-  const step = (state: number, byte: number): number => {
-    const current = states[state] as State;
-    const next = current.row[byte] as number;
-    if (next !== UNKNOWN) return next;
-    if (states.length >= STATES_MAX) {
-      reset();
-      return add(successors(nodes, current.nodes, byte));
-    }
-    const index = add(successors(nodes, current.nodes, byte));
-    current.row[byte] = index;
-    return index;
+  const build = (state: State, byte: number): State => {
+    if (known.size >= STATES_MAX) forget();
+    const next = find(successors(nodes, state.nodes, byte));
+    state.row[byte] = next;
+    return next;
   };
-  reset();
-  return {
-    step,
-    startRow: () => (states[0] as State).row,
-    accepted: (state: number) => (states[state] as State).accepts,
-    held: (state: number) => (states[state] as State).held,
-  };
+  forget();
+  return { start, step: (state, byte) => state.row[byte] ?? build(state, byte) };
 }
 
 function stateOf(nodes: Nodes, members: readonly number[]): State {
@@ -197,7 +193,7 @@ function stateOf(nodes: Nodes, members: readonly number[]): State {
     accepts ??= nodes.accepts(member);
     held = Math.max(held, nodes.depth(member));
   }
-  return { nodes: members, row: new Int32Array(256).fill(UNKNOWN), accepts, held };
+  return { nodes: members, row: Array.from({ length: 256 }, () => null), accepts, held };
 }
 
 /** A match may begin at every byte: the starts are always among the predecessors. */

@@ -4,7 +4,6 @@ import type { ServerResponse } from "node:http";
 import type { Transform } from "node:stream";
 import { limits } from "../limits.ts";
 import { decoderOf } from "./content-coding.ts";
-import { pairs } from "../proxy/fields.ts";
 import { type AnswerHead, begin, finish, type OriginReply } from "../proxy/plain-reply.ts";
 import type { Scrubber, ScrubStream } from "./scrubber.ts";
 
@@ -35,11 +34,16 @@ export function scrubReply(parts: ScrubbedReplyParts): OriginReply {
 
 /** Names too: an origin may make one out of anything. */
 export function scrubFields(scrubber: Scrubber, fields: readonly string[]): string[] {
-  return fields.map((text, index) => {
-    const scrubbed = scrubber.text(text);
+  const scrubbed: string[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] as string;
     // A placeholder may hold characters that a name may not.
-    return index % 2 === 0 && scrubbed !== text ? "x-onecli-scrubbed" : scrubbed;
-  });
+    scrubbed.push(
+      scrubber.text(name) === name ? name : "x-onecli-scrubbed",
+      scrubber.text(fields[i + 1] as string),
+    );
+  }
+  return scrubbed;
 }
 
 interface Body {
@@ -135,23 +139,28 @@ function finishStream(answer: ServerResponse, stream: ScrubStream, trailers: rea
   finish(answer, trailers);
 }
 
+/** Several fields of a name are one list (RFC 9110 section 5.3). */
 function valueOf(fields: readonly string[], name: string): string | undefined {
-  return (
-    pairs(fields)
-      .filter(([candidate]) => candidate.toLowerCase() === name)
-      .map(([, value]) => value)
-      .join(",")
-      .trim()
-      .replace(/^$/, "") || undefined
-  );
+  let found: string | undefined;
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const candidate = fields[i] as string;
+    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue;
+    found = found === undefined ? (fields[i + 1] as string) : `${found},${fields[i + 1]}`;
+  }
+  return found;
 }
 
 function without(fields: readonly string[], names: ReadonlySet<string>): string[] {
-  return pairs(fields)
-    .filter(([name]) => !names.has(name.toLowerCase()))
-    .flat();
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    if (!names.has((fields[i] as string).toLowerCase()))
+      kept.push(fields[i] as string, fields[i + 1] as string);
+  }
+  return kept;
 }
 
-function withLength(fields: readonly string[], length: number): string[] {
+function withLength(fields: string[], length: number): string[] {
+  const told = valueOf(fields, "content-length");
+  if (told === String(length)) return fields;
   return [...without(fields, new Set(["content-length"])), "Content-Length", String(length)];
 }

@@ -99,6 +99,19 @@ describe("a value that an origin writes back", () => {
   });
 });
 
+test("a stream goes on rightly when another one has made the automaton forget what it knew", () => {
+  const value = "A".repeat(20) + "b".repeat(400);
+  const long = createScrubber([{ value: Buffer.from(value), placeholder: "fake" }]) as Scrubber;
+  const one = long.stream({ sameLength: false });
+  const head = one.push(Buffer.from(`x${value.slice(0, 50)}`));
+  // Every spelling of every character is a state of its own.
+  for (const spell of [percentAll, unicodeAll, (text: string) => Buffer.from(text).toString("hex")]) {
+    expect(long.text(spell(value))).not.toBe(spell(value));
+  }
+  const tail = Buffer.concat([one.push(Buffer.from(`${value.slice(50)}y`)), one.end()]);
+  expect(Buffer.concat([head, tail]).toString()).toBe("xfakey");
+});
+
 describe("a stream without a value", () => {
   test("passes byte for byte, however it is cut", () => {
     fc.assert(

@@ -47,9 +47,8 @@ export function createScrubber(values: readonly Scrubbed[]): Scrubber | null {
   return {
     whole,
     text(latin1) {
-      const bytes = Buffer.from(latin1, "latin1");
-      const scrubbed = whole(bytes);
-      return scrubbed === bytes ? latin1 : scrubbed.toString("latin1");
+      if (!automaton.occursIn(latin1)) return latin1;
+      return whole(Buffer.from(latin1, "latin1")).toString("latin1");
     },
     stream: ({ sameLength }) => createStream(parts, sameLength),
   };
@@ -74,7 +73,7 @@ interface Parts {
 function createStream(parts: Parts, sameLength: boolean): ScrubStream {
   const { automaton } = parts;
   let pending: Buffer = nothing;
-  let state = 0;
+  let state = automaton.start;
   /** bytes since something began */
   let begun = 0;
   let replaced = 0;
@@ -88,21 +87,21 @@ function createStream(parts: Parts, sameLength: boolean): ScrubStream {
       const out: Buffer[] = [];
       let sent = 0;
       for (let at = pending.length; at < bytes.length;) {
-        if (state === 0) at = automaton.skip(bytes, at);
+        if (state === automaton.start) at = automaton.skip(bytes, at);
         if (at === bytes.length) break;
-        begun = state === 0 ? 1 : begun + 1;
+        begun = state === automaton.start ? 1 : begun + 1;
         state = automaton.step(state, bytes[at] as number);
         at += 1;
-        const accepted = automaton.accepted(state);
+        const accepted = state.accepts;
         if (accepted === null) continue;
-        const from = Math.max(sent, at - Math.min(begun, automaton.held(state)));
+        const from = Math.max(sent, at - Math.min(begun, state.held));
         const length = automaton.matchLength(bytes.subarray(from, at), accepted);
         out.push(bytes.subarray(sent, at - length), replacementFor(accepted, length));
         sent = at;
-        state = 0;
+        state = automaton.start;
         replaced += 1;
       }
-      const keep = Math.max(sent, bytes.length - Math.min(begun, automaton.held(state)));
+      const keep = Math.max(sent, bytes.length - Math.min(begun, state.held));
       out.push(bytes.subarray(sent, keep));
       pending = bytes.subarray(keep);
       return out.length === 1 ? (out[0] as Buffer) : Buffer.concat(out);
@@ -110,7 +109,7 @@ function createStream(parts: Parts, sameLength: boolean): ScrubStream {
     end() {
       const rest = pending;
       pending = nothing;
-      state = 0;
+      state = automaton.start;
       return rest;
     },
     get replaced() {
