@@ -29,7 +29,7 @@ export interface State {
 export interface Automaton {
   /** nothing has begun */
   readonly start: State;
-  step(state: State, byte: number): State;
+  readonly step: (state: State, byte: number) => State;
   /** index of the first byte from `start` on that begins something, or the length */
   skip(bytes: Buffer, start: number): number;
   /** true = a value stands in this text (one character a byte); nothing is allocated */
@@ -159,7 +159,7 @@ function takes(spelling: Spelling, offset: number, byte: number): boolean {
   return (spelling[offset] as readonly number[]).includes(byte);
 }
 
-function createStates(nodes: Nodes): { start: State; step(state: State, byte: number): State } {
+function createStates(nodes: Nodes): { start: State; step: (state: State, byte: number) => State } {
   const start = stateOf(nodes, []);
   const known = new Map<string, State>();
   const find = (members: readonly number[]): State => {
