@@ -21,10 +21,11 @@ export interface Stage {
 
 const newValue = () => `real-value-${randomUUID()}`;
 
-export async function openStage(): Promise<Stage> {
+export async function openStage(env: Readonly<Record<string, string>> = {}): Promise<Stage> {
   const values = [newValue()];
   const witness = await startWitness([HOST], `Bearer ${values[0]}`);
-  const gateway = await startGatewayProcess({ origins: { [HOST]: { port: witness.port, ca: witness.ca } } });
+  const origins = { [HOST]: { port: witness.port, ca: witness.ca } };
+  const gateway = await startGatewayProcess({ origins, env });
   const { token } = await gateway.agent("worker");
   const { id } = await gateway.api<{ id: string }>("POST", "/v1/secrets", {
     name: "Demo key",
