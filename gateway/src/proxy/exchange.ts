@@ -34,6 +34,7 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   readonly recorded: Recorded;
   readonly agentId: string;
   readonly tokenHash: string;
+  rosterIndex = -1;
   readonly #request: IncomingMessage;
   readonly #answer: AnswerWithExchange;
   readonly #startedAt: number;

@@ -3,9 +3,10 @@
 import { limits } from "../limits.ts";
 import type { Snapshot } from "../policy/contract.ts";
 import type { Tunnel } from "./plane.ts";
+import { type Enlisted, Roster } from "./roster.ts";
 
 /** An exchange as seen from outside: can be told that its right is gone. */
-export interface LiveExchange {
+export interface LiveExchange extends Enlisted {
   readonly agentId: string;
   readonly tokenHash: string;
   /** false = under this snapshot the exchange would not be permitted, or not with these credentials */
@@ -15,7 +16,7 @@ export interface LiveExchange {
 
 export interface LiveConnections {
   readonly tunnels: Set<Tunnel>;
-  readonly exchanges: Set<LiveExchange>;
+  readonly exchanges: Roster<LiveExchange>;
   /** request bodies in memory that are not whole yet */
   bodiesHeld: number;
   mayOpenTunnel(agentId: string): boolean;
@@ -30,17 +31,18 @@ export interface LiveConnections {
 
 export function createLiveConnections(): LiveConnections {
   const tunnels = new Set<Tunnel>();
-  const exchanges = new Set<LiveExchange>();
-  const tunnelsOf = new Map<string, number>();
-  const exchangesOf = new Map<string, number>();
+  const exchanges = new Roster<LiveExchange>();
+  const tunnelsOf = new Map<string, Count>();
+  const exchangesOf = new Map<string, Count>();
   return {
     tunnels,
     exchanges,
     bodiesHeld: 0,
     mayOpenTunnel: (agentId) =>
-      tunnels.size < limits.tunnelsMax && (tunnelsOf.get(agentId) ?? 0) < limits.tunnelsPerAgentMax,
+      tunnels.size < limits.tunnelsMax && (tunnelsOf.get(agentId)?.open ?? 0) < limits.tunnelsPerAgentMax,
     mayOpenExchange: (agentId) =>
-      exchanges.size < limits.exchangesMax && (exchangesOf.get(agentId) ?? 0) < limits.exchangesPerAgentMax,
+      exchanges.size < limits.exchangesMax &&
+      (exchangesOf.get(agentId)?.open ?? 0) < limits.exchangesPerAgentMax,
     addTunnel(tunnel) {
       tunnels.add(tunnel);
       count(tunnelsOf, tunnel.identity.agent.id, 1);
@@ -53,11 +55,12 @@ export function createLiveConnections(): LiveConnections {
       count(exchangesOf, exchange.agentId, 1);
     },
     removeExchange(exchange) {
-      if (exchanges.delete(exchange)) count(exchangesOf, exchange.agentId, -1);
+      if (exchanges.remove(exchange)) count(exchangesOf, exchange.agentId, -1);
     },
     enforce(snapshot, now) {
       for (const exchange of exchanges) if (!exchange.isPermitted(snapshot, now)) exchange.end("revoked");
       for (const tunnel of tunnels) enforceTunnel(tunnel, snapshot, now);
+      for (const counts of [tunnelsOf, exchangesOf]) forgetIdle(counts);
     },
   };
 }
@@ -72,8 +75,17 @@ export function isExpired(expiresAt: number | null, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
 }
 
-function count(counts: Map<string, number>, key: string, step: 1 | -1): void {
-  const next = (counts.get(key) ?? 0) + step;
-  if (next <= 0) counts.delete(key);
-  else counts.set(key, next);
+/** Kept at zero too: an entry that comes and goes with every request would churn the map. */
+interface Count {
+  open: number;
+}
+
+function count(counts: Map<string, Count>, key: string, step: 1 | -1): void {
+  const known = counts.get(key);
+  if (known === undefined) counts.set(key, { open: step });
+  else known.open += step;
+}
+
+function forgetIdle(counts: Map<string, Count>): void {
+  for (const [key, { open }] of counts) if (open === 0) counts.delete(key);
 }

@@ -34,6 +34,8 @@ export interface Automaton {
   skip(bytes: Buffer, start: number): number;
   /** true = a value stands in this text (one character a byte); nothing is allocated */
   occursIn(latin1: string): boolean;
+  /** the same for bytes */
+  occursInBytes(bytes: Buffer): boolean;
   /** length of the longest match of `accepted` that ends where `bytes` end */
   matchLength(bytes: Buffer, accepted: Accepted): number;
 }
@@ -78,6 +80,14 @@ export function buildAutomaton(searched: readonly Searched[]): Automaton {
       let state = start;
       for (let index = 0; index < latin1.length; index += 1) {
         state = step(state, latin1.charCodeAt(index) & 0xff);
+        if (state.accepts !== null) return true;
+      }
+      return false;
+    },
+    occursInBytes(bytes) {
+      let state = start;
+      for (let index = 0; index < bytes.length; index += 1) {
+        state = step(state, bytes[index] as number);
         if (state.accepts !== null) return true;
       }
       return false;

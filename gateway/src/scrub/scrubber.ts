@@ -34,20 +34,23 @@ const nothing: Buffer = Buffer.alloc(0);
 export function createScrubber(values: readonly Scrubbed[]): Scrubber | null {
   const searched = values.filter(({ value }) => value.length >= SEARCHED_VALUE_BYTES_MIN);
   if (searched.length === 0) return null;
-  const automaton = buildAutomaton(
-    searched.flatMap(({ value }, index) => variantsOf(value).map((variant) => ({ value: index, variant }))),
+  const variants = searched.flatMap(({ value }, index) =>
+    variantsOf(value).map((variant) => ({ value: index, variant })),
   );
+  const automaton = buildAutomaton(variants);
+  const shortest = Math.min(...variants.map(({ variant }) => variant.length));
   const parts = { automaton, replacements: searched.map(replacementsOf) };
   const whole = (bytes: Buffer): Buffer => {
+    if (!automaton.occursInBytes(bytes)) return bytes;
     const stream = createStream(parts, false);
     const head = stream.push(bytes);
     const tail = stream.end();
-    return stream.replaced === 0 ? bytes : Buffer.concat([head, tail]);
+    return Buffer.concat([head, tail]);
   };
   return {
     whole,
     text(latin1) {
-      if (!automaton.occursIn(latin1)) return latin1;
+      if (latin1.length < shortest || !automaton.occursIn(latin1)) return latin1;
       return whole(Buffer.from(latin1, "latin1")).toString("latin1");
     },
     stream: ({ sameLength }) => createStream(parts, sameLength),
