@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { Closing } from "../audit/contract.ts";
 import type { Snapshot } from "../policy/contract.ts";
+import { endWatch } from "./departure.ts";
 import { closedBeforeAnswer, failureOf, UnsearchableCoding } from "./failure.ts";
 import { hasOtherCoding, reasonPhrase, responseFields } from "./fields.ts";
 import { hintFor } from "./hint.ts";
@@ -165,6 +166,7 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
     const client = this.#request.socket;
     this.#answer.removeListener("close", onAnswerClose);
     this.#answer.detachSocket(client);
+    endWatch(client);
     this.#upgraded = relayUpgrade({
       client,
       origin: socket,

@@ -4,6 +4,7 @@ import type net from "node:net";
 import type { Duplex } from "node:stream";
 import { limits } from "../limits.ts";
 import { connect, refuseConnect } from "./connect.ts";
+import { endWatch, watchDeparture } from "./departure.ts";
 import { tunnelOf } from "./intercept.ts";
 import { serve } from "./pipeline.ts";
 import type { DataPlane, Tunnel } from "./plane.ts";
@@ -98,7 +99,9 @@ function onUpgrade(plane: DataPlane, request: IncomingMessage, socket: Duplex, h
   const answer = new ServerResponse(request);
   answer.shouldKeepAlive = false;
   answer.assignSocket(socket as net.Socket);
+  watchDeparture(socket);
   answer.once("finish", () => {
+    endWatch(socket);
     answer.detachSocket(socket as net.Socket);
     endAndLinger(socket);
     answer.emit("close");
