@@ -82,12 +82,23 @@ export async function closeOrigins(origins: Origins): Promise<void> {
   await Promise.all(listOf(origins).map((origin) => origin.close()));
 }
 
-/** RFC 6455 section 1.3; what the client sends afterwards is recorded like everything else. */
+const HANDSHAKE_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** RFC 6455 section 1.3; the path says how the origin behaves. What the client sends afterwards is recorded. */
 function acceptWebSocket(request: IncomingMessage, socket: Duplex): void {
   const key = request.headers["sec-websocket-key"] ?? "";
-  const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+  const accept = createHash("sha1")
+    .update(key + HANDSHAKE_GUID)
+    .digest("base64");
   socket.on("error", () => socket.destroy());
+  const url = request.url ?? "";
+  if (url.startsWith("/refuse"))
+    return void socket.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  const protocol = url.startsWith("/other-protocol") ? "h2c" : "websocket";
+  const answer = url.startsWith("/wrong-accept") ? "bm90IHRoZSByaWdodCBvbmU=" : accept;
   socket.write(
-    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${protocol}\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${answer}\r\n\r\n`,
   );
+  if (url.startsWith("/frames"))
+    socket.write(Buffer.from(decodeURIComponent(url.split("?")[1] ?? ""), "hex"));
 }

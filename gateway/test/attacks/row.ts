@@ -30,13 +30,13 @@ export interface Trial {
   readonly world: World;
   readonly ingress: Ingress;
   /** Counts; what does not hold is the evidence of a failure. */
-  check(holds: boolean, otherwise: string): void;
+  readonly check: (holds: boolean, otherwise: string) => void;
 }
 
 export interface Attack extends Omit<Row, "run"> {
   readonly needs?: readonly Need[];
   /** Called once for each way in. */
-  on(trial: Trial): Promise<void>;
+  readonly on: (this: void, trial: Trial) => Promise<void>;
 }
 
 const EVIDENCE_CHARACTERS_MAX = 240;
