@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { type Origin, startOrigin } from "../support/origin.ts";
 import { bigBody, digestOf, startWebOrigin, type WebOrigin } from "../support/web-origin.ts";
 import {
   type Environment,
@@ -19,18 +20,25 @@ import {
 
 const HOST = "api.demo.test";
 const OTHER = "other.demo.test";
+const PLAIN = "plain.demo.test";
 const REAL_KEY = `real-key-${randomUUID()}`;
 const BIG_BYTES = 5 * 1024 * 1024;
 
 let origin: WebOrigin;
+let plain: Origin;
 let gateway: TestGateway;
 let env: Environment;
 let bigFile: string;
 
 beforeAll(async () => {
   origin = await startWebOrigin({ names: [HOST, OTHER] });
+  plain = await startOrigin({ tls: false });
   gateway = await startGateway({
-    origins: { [HOST]: { port: origin.port, ca: origin.ca }, [OTHER]: { port: origin.port } },
+    origins: {
+      [HOST]: { port: origin.port, ca: origin.ca },
+      [OTHER]: { port: origin.port },
+      [PLAIN]: { port: plain.port, asPort: 80 },
+    },
   });
   await gateway.agent("worker");
   await gateway.secret({
@@ -49,6 +57,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.stop();
   await origin?.close();
+  await plain?.close();
 });
 
 const unique = (page: string) => `/${page}/${randomUUID()}`;
@@ -167,6 +176,20 @@ describe.each(programs.filter(({ installed }) => installed))(
       await run(program.command("GET", [`https://${HOST}${page}?${next}`]), env);
       for (const { authorization } of visitsOf(target)) expect(authorization).toBe(null);
       expect(await onRecord(target)).toHaveLength(program.followsRedirects ? 1 : 0);
+    });
+
+    test.each([
+      ["and is refused with its fake key, which has no place there", undefined, 403],
+      ["and gets through with a key of its own", "its-own-key", 200],
+    ])("goes through the gateway on http:// too, %s", async (_, key, status) => {
+      const target = unique("plain");
+      const own = key === undefined ? env : { ...env, DEMO_API_KEY: key };
+      const ran = await run(program.command("GET", [`http://${PLAIN}${target}`]), own);
+      expect(ran.statuses).toEqual([status]);
+      const seen = plain.requests.filter(({ url }) => url === target);
+      expect(seen).toHaveLength(status === 200 ? 1 : 0);
+      expect(JSON.stringify(seen)).not.toContain(REAL_KEY);
+      expect(await onRecord(target)).toMatchObject([{ type: status === 200 ? "open" : "refusal" }]);
     });
 
     test("reaches nothing with a wrong token", async () => {
