@@ -6,7 +6,7 @@ import type { Dispatcher } from "undici";
 import type { Closing } from "../audit/contract.ts";
 import type { Snapshot } from "../policy/contract.ts";
 import { endWatch } from "./departure.ts";
-import { closedBeforeAnswer, failureOf, UnsearchableCoding } from "./failure.ts";
+import { failureOf, UnsearchableCoding } from "./failure.ts";
 import { hasOtherCoding, reasonPhrase, responseFields } from "./fields.ts";
 import { hintFor } from "./hint.ts";
 import { relayInterim } from "./interim.ts";
@@ -20,12 +20,10 @@ import { answerRefusal, closeAfter, isAborted } from "./reply.ts";
 import type { Relay } from "../websocket/relay.ts";
 import { relayUpgrade } from "./upgrade.ts";
 import { scrubReply } from "../scrub/reply.ts";
+import { mayRepeat } from "./repeat.ts";
 import { stillPermitted } from "./still-permitted.ts";
 
 const exchangeOf = Symbol("exchange");
-/** RFC 9110 section 9.2.1; nothing else is sent twice. */
-const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-
 const noFields: readonly string[] = [];
 
 type AnswerWithExchange = ServerResponse & { [exchangeOf]?: Exchange };
@@ -179,15 +177,19 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
         if (direction === "request") this.#requestBytes += count;
         else this.#responseBytes += count;
       },
-      onEnd: (problem) => {
-        if (problem !== null) {
-          this.#error = problem;
-          this.#status = refusalKinds[problem].status;
-        }
-        this.#outcome ??= problem === null ? "complete" : "refused";
-        this.#close();
-      },
+      onEnd: (problem) => this.#upgradeOver(problem),
     });
+  }
+
+  /** With a problem before there is a relay, the handshake itself failed and the client did not get its 101. */
+  #upgradeOver(problem: RefusalCode | null): void {
+    this.#error ??= problem;
+    if (problem !== null && this.#upgraded === null) {
+      this.#status = refusalKinds[problem].status;
+      this.#outcome = "refused";
+    }
+    this.#outcome ??= problem === null ? "complete" : "origin_aborted";
+    this.#close();
   }
 
   isPermitted(snapshot: Snapshot, now: number): boolean {
@@ -267,19 +269,11 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
 
   #fail(error: unknown): void {
     if (this.#outcome !== null) return;
-    if (this.#mayRetry(error)) return this.#retry();
     const { received } = this.recorded.credentialed.permitted.authenticated;
+    if (!this.#retried && !this.#answerBegun && mayRepeat(received, error)) return this.#retry();
     const { code, message } = failureOf(error, received);
     const outcome = this.#answer.headersSent ? "origin_aborted" : "refused";
     this.#stop(outcome, refusal(code, { message, detail: { host: received.authority.host } }));
-  }
-
-  /** The connection was closed while it lay idle: nobody has seen the request (RFC 9112 section 9.3.1). */
-  #mayRetry(error: unknown): boolean {
-    const { outgoing, permitted } = this.recorded.credentialed;
-    const { hasBody, isUpgrade } = permitted.authenticated.received;
-    if (this.#retried || this.#answerBegun || hasBody || isUpgrade) return false;
-    return SAFE_METHODS.has(outgoing.method) && closedBeforeAnswer(error);
   }
 
   #retry(): void {

@@ -31,13 +31,6 @@ export function failureOf(error: unknown, { authority }: Received): Failure {
   return { code: "origin_unreachable", message: `${host} closed the connection without an answer` };
 }
 
-/** The origin closed a connection that had served before, and no byte of an answer to this request came. */
-export function closedBeforeAnswer(error: unknown): boolean {
-  if (!(error instanceof Error) || !("code" in error)) return false;
-  const { socket } = error as { socket?: { bytesRead?: number } };
-  return error.code === "UND_ERR_SOCKET" && (socket?.bytesRead ?? 0) > 0;
-}
-
 const PROTOCOL_ERRORS: ReadonlySet<string> = new Set([
   "UND_ERR_HEADERS_OVERFLOW",
   "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
