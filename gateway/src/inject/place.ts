@@ -29,8 +29,9 @@ export function basicCredentials(username: string, value: string): string {
 }
 
 export function setQueryParameter(outgoing: Outgoing, name: string, value: string): void {
-  const parts = outgoing.query === "" ? [] : outgoing.query.slice(1).split("&");
-  const kept = parts.filter((part) => part !== "" && !namesParameter(part, name));
+  const written = outgoing.query.slice(1);
+  const parts = written === "" ? [] : written.split("&");
+  const kept = parts.filter((part) => !namesParameter(part, name));
   kept.push(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   outgoing.query = `?${kept.join("&")}`;
 }
@@ -38,11 +39,14 @@ export function setQueryParameter(outgoing: Outgoing, name: string, value: strin
 /** An origin may decode a parameter's name once, with `+` as space, and ignore its case; so may we. */
 function namesParameter(part: string, name: string): boolean {
   const raw = part.split("=", 1)[0] ?? "";
-  if (raw === name) return true;
+  return raw === name || decoded(raw).toLowerCase() === name.toLowerCase();
+}
+
+function decoded(raw: string): string {
   try {
-    return decodeURIComponent(raw.replaceAll("+", " ")) === name;
+    return decodeURIComponent(raw.replaceAll("+", " "));
   } catch {
-    return false;
+    return raw;
   }
 }
 

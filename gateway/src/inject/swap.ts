@@ -17,9 +17,9 @@ export function swapOn(surface: Surface, outgoing: Outgoing, swap: Swap): number
     case "header":
       return swapInFields(outgoing, swap);
     case "query":
-      return swapInText(outgoing.query, swap, encodeURIComponent, (text) => (outgoing.query = text));
+      return swapEscaped(outgoing.query, swap, encodeURIComponent, (text) => (outgoing.query = text));
     case "path":
-      return swapInText(outgoing.path, swap, encodePathSegment, (text) => (outgoing.path = text));
+      return swapEscaped(outgoing.path, swap, encodePathSegment, (text) => (outgoing.path = text));
     case "body":
       return swapInBody(outgoing, swap);
     default:
@@ -42,21 +42,16 @@ function swapInFields(outgoing: Outgoing, swap: Swap): number {
 }
 
 function swapInBasic(value: string, swap: Swap, write: (text: string) => void): number {
-  const decoded = Buffer.from(value.slice("basic ".length).trim(), "base64").toString("utf8");
-  return swapInText(
-    decoded,
-    swap,
-    (real) => real,
-    (text) => write(`Basic ${Buffer.from(text).toString("base64")}`),
+  const decoded = Buffer.from(value.slice("basic ".length).trim(), "base64").toString("latin1");
+  return swapInText(decoded, swap, bytesOf, (text) =>
+    write(`Basic ${Buffer.from(text, "latin1").toString("base64")}`),
   );
 }
 
-function swapInText(
-  text: string,
-  swap: Swap,
-  encode: (real: string) => string,
-  write: (text: string) => void,
-): number {
+type Encode = (real: string) => string;
+type Write = (text: string) => void;
+
+function swapInText(text: string, swap: Swap, encode: Encode, write: Write): number {
   const first = text.indexOf(swap.fake);
   if (first === -1) return 0;
   if (text.includes(swap.fake, first + 1)) return 2;
@@ -64,22 +59,36 @@ function swapInText(
   return 1;
 }
 
+/** Where clients may percent-encode: a fake key like Telegram's has a colon, which some do and some don't. */
+function swapEscaped(text: string, swap: Swap, encode: Encode, write: Write): number {
+  const escaped = encodeURIComponent(swap.fake);
+  if (escaped === swap.fake) return swapInText(text, swap, encode, write);
+  const lower = escaped.replaceAll(/%../g, (escape) => escape.toLowerCase());
+  return swapInText(text.replaceAll(escaped, swap.fake).replaceAll(lower, swap.fake), swap, encode, write);
+}
+
+/** Byte for byte what was sent, but for the fake key: the body is read as Latin-1, in which every byte is a character. */
 function swapInBody(outgoing: Outgoing, swap: Swap): number {
   if (outgoing.body === null) return 0;
-  const encode = bodyEncoding(outgoing);
-  if (encode === null) return 0;
-  return swapInText(outgoing.body.toString("utf8"), swap, encode, (text) => {
-    outgoing.body = Buffer.from(text, "utf8");
-  });
+  const text = outgoing.body.toString("latin1");
+  const write = (swapped: string) => (outgoing.body = Buffer.from(swapped, "latin1"));
+  const kind = bodyKind(outgoing);
+  if (kind === "json")
+    return swapInText(text, swap, (real) => bytesOf(JSON.stringify(real).slice(1, -1)), write);
+  return kind === "form" ? swapEscaped(text, swap, encodeURIComponent, write) : 0;
 }
 
 /** JSON and forms only: elsewhere nobody knows how a value must be written. */
-function bodyEncoding(outgoing: Outgoing): ((real: string) => string) | null {
-  const type = valueOf(outgoing, "content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+function bodyKind(outgoing: Outgoing): "json" | "form" | null {
   if (valueOf(outgoing, "content-encoding") !== undefined) return null;
-  if (type === "application/json" || type.endsWith("+json"))
-    return (real) => JSON.stringify(real).slice(1, -1);
-  return type === "application/x-www-form-urlencoded" ? encodeURIComponent : null;
+  const type = valueOf(outgoing, "content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  if (type === "application/json" || type.endsWith("+json")) return "json";
+  return type === "application/x-www-form-urlencoded" ? "form" : null;
+}
+
+/** The UTF-8 of a text, a character a byte. */
+function bytesOf(text: string): string {
+  return Buffer.from(text, "utf8").toString("latin1");
 }
 
 function valueOf(outgoing: Outgoing, name: string): string | undefined {
