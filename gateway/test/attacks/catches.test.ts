@@ -22,7 +22,7 @@ beforeAll(async () => {
   const caFile = path.join(directory, "origins.pem");
   writeFileSync(caFile, testAuthority().ca);
   child = spawn(process.execPath, [file], {
-    stdio: ["ignore", "pipe", "inherit", "ipc"],
+    stdio: ["ignore", "pipe", "ignore", "ipc"],
     env: {
       PATH: process.env["PATH"],
       ATTACK_CA_FILE: caFile,
@@ -40,15 +40,46 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const rowOf = (id: string) => {
+const run = async (id: string) => {
   const row = allRows.find((candidate) => candidate.id === id);
   if (row === undefined) throw new Error(`there is no row ${id}`);
-  return row;
+  return await row.run(world);
 };
 
 describe("http-mitm-proxy", () => {
-  test.each(allRows)("$id", async (row) => {
-    console.log(row.id, JSON.stringify(await row.run(world)));
-    expect(rowOf(row.id)).toBe(row);
+  test.each([
+    ["01.1", "forwards to the inner Host whatever the tunnel was opened to"],
+    ["01.5", "opens tunnels for a CONNECT whose Host is another"],
+    ["02.2", "forwards paths that no two servers read alike"],
+    ["03.1", "forwards fragments"],
+    ["03.5", "forwards TRACE"],
+    ["06.3", "forwards fields that Connection names"],
+    ["06.5", "forwards trailers"],
+    ["07.3", "upgrades by POST"],
+    ["09.1", "gives the value back in bodies"],
+    ["09.3", "gives the value back in error pages"],
+    ["10.4", "opens tunnels to what is no host and port"],
+    ["11.1", "connects to this machine's loopback address"],
+    ["13.1", "places the secret in cleartext"],
+    ["14.1", "opens tunnels to any port"],
+  ])("fails %s: it %s", async (id) => {
+    const verdict = await run(id);
+    expect(verdict, verdict.evidence).toMatchObject({ outcome: "failed" });
   });
+
+  test.each([
+    ["02.5", "leaves the query alone"],
+    ["08.2", "places the secret on its own host only"],
+    ["10.3", "asks the origin for the name of the tunnel"],
+  ])("passes %s: it %s", async (id) => {
+    const verdict = await run(id);
+    expect(verdict, verdict.evidence).toMatchObject({ outcome: "passed" });
+  });
+
+  test.each(["02.1", "12.1", "19.1"])(
+    "can't be judged by %s, which needs rules or secrets of ours",
+    async (id) => {
+      expect(await run(id)).toMatchObject({ outcome: "not applicable" });
+    },
+  );
 });

@@ -6,8 +6,10 @@ import { type Ingress, type Place, type Proxy, type World, authorityOf, hostOf }
 
 /** A target that gives no answer at all must not hold up the suite. */
 const ANSWER_MS_MAX = 4_000;
-/** Time in which a second answer, or the end of the connection, follows a whole one. */
-const QUIET_MS = 30;
+/** Time in which a second answer follows a whole one. */
+const QUIET_MS = 10;
+/** Time in which the connection ends that the answer said would. */
+const CLOSE_MS = 1_000;
 
 export interface Message {
   readonly method?: string;
@@ -165,7 +167,7 @@ export async function takeIn(
   const text = await readUntil(socket, isEnough);
   let more = "";
   socket.on("data", (chunk: Buffer) => (more += chunk.toString("latin1")));
-  const closed = await isClosed(socket, QUIET_MS);
+  const closed = await isClosed(socket, /\r\nconnection: *close/i.test(text) ? CLOSE_MS : QUIET_MS);
   socket.destroy();
   return outcomeOf(text + more, closed);
 }

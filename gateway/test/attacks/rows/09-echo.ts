@@ -281,7 +281,8 @@ export const rows = [
         const opened = await open(world, ingress, authorityOf(world.api), world.api.host);
         if (!opened.ok) return check(false, "no way in");
         opened.socket.write(bytesOf(world, ingress, world.api, { path }));
-        const text = await readUntil(opened.socket, () => false, FRAMES_MS);
+        const head = await readUntil(opened.socket, (text) => text.includes("\r\n\r\n"));
+        const text = head + (await readUntil(opened.socket, () => false, FRAMES_MS));
         opened.socket.destroy();
         const payload = payloads(Buffer.from(bodyOf(text), "latin1"));
         if (what === "a text without it")
