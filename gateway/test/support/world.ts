@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly dataDir?: string;
   readonly apiKey?: string;
+  /** token of an agent that the data directory knows already; without it one is made */
+  readonly agent?: string;
   /** further names of the TLS origin, as port 443 */
   readonly names?: readonly string[];
   /** further servers, by name */
@@ -53,7 +55,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...options.origins,
     },
   });
-  const agent = await gateway.agent("worker");
+  const agent =
+    options.agent === undefined ? await gateway.agent("worker") : { id: "", token: options.agent };
   return {
     origin,
     plain,
