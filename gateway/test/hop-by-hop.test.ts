@@ -1,6 +1,6 @@
 // Fields that belong to one connection (RFC 9110 section 7.6.1): taken out of what the client sent before anything is
 // injected, so that no client can name away what the gateway puts in.
-import fc from "fast-check";
+import { array, assert, asyncProperty, constantFrom, oneof } from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { basic, isWholeAnswer, openSecureTunnel, parseAnswer, readUntil } from "./support/client.ts";
 import {
@@ -167,7 +167,7 @@ describe("fields of the client", () => {
   });
 
   test("whatever Connection lists, injected fields arrive exactly once", async () => {
-    const option = fc.constantFrom(
+    const option = constantFrom(
       "authorization",
       "Authorization",
       "X-API-KEY",
@@ -179,16 +179,16 @@ describe("fields of the client", () => {
       " ",
       "x-1",
     );
-    const line = fc.array(option, { maxLength: 6 }).map((options) => `Connection: ${options.join(",")}`);
-    const own = fc.constantFrom(
+    const line = array(option, { maxLength: 6 }).map((options) => `Connection: ${options.join(",")}`);
+    const own = constantFrom(
       "authorization: a",
       "AUTHORIZATION: b",
       "x-api-key: c",
       "X-Api-Key: d",
       "Proxy-Authorization: e",
     );
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.oneof(line, own), { maxLength: 8 }), async (fields) => {
+    await assert(
+      asyncProperty(array(oneof(line, own), { maxLength: 8 }), async (fields) => {
         const socket = await openSecureTunnel(world.via, `${HOST}:443`);
         socket.write([`GET / HTTP/1.1`, `Host: ${HOST}`, ...fields, "", ""].join("\r\n"));
         expect(parseAnswer(await readUntil(socket, isWholeAnswer)).status).toBe(200);
