@@ -75,6 +75,12 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("env_name", "text")
     .addColumn("rotation", "text")
     .addColumn("rotated_at", "integer")
+    .addColumn("issues_tokens", "text")
+    // Set together, on tokens that an origin issued.
+    .addColumn("issued_by", "text", (c) => c.references("secrets.id").onDelete("cascade"))
+    .addColumn("issued_to", "text", (c) => c.references("agents.id").onDelete("cascade"))
+    .addColumn("placeholder", "text", (c) => c.unique())
+    .addColumn("expires_at", "integer")
     .addColumn("created_at", "integer", (c) => c.notNull())
     .execute();
 

@@ -14,6 +14,10 @@ export const injectionFlags: readonly FlagLine[] = [
   ["--placeholder <surfaces>", "swap the agent's fake key in: header,query,path,body"],
 ];
 
+export const tokenFlags: readonly FlagLine[] = [
+  ["--issues-tokens-for <host>", "a token endpoint's secret: agents get fake tokens, good at this host"],
+];
+
 export const rotationFlags: readonly FlagLine[] = [
   ["--rotate-every <time>", "e.g. 30d or 12h; without it by hand only"],
   [
@@ -65,6 +69,11 @@ function placeholder(flags: Flags): unknown {
 
 export function methodsOf(flags: Flags): string[] | undefined {
   return list(flags, "method")?.map((method) => method.toUpperCase());
+}
+
+export function issuesTokensOf(flags: Flags): unknown {
+  const hostPattern = text(flags, "issuesTokensFor");
+  return hostPattern === undefined ? undefined : { hostPattern };
 }
 
 export function rotationOf(flags: Flags): unknown {

@@ -34,7 +34,7 @@ export async function compose(config: Config, log: Log): Promise<Gateway> {
   const keeping = await openKeeping(config, log, clock);
   const configuration = createConfiguration({ ...keeping, clock, defaultAction: config.defaultAction });
   const parts = { config, log, clock, keeping, configuration, wayOut };
-  const plane = createDataPlane(parts);
+  const plane = createDataPlane(parts, () => changed());
   const changed = changeHandler(plane, configuration, log);
   const rotation = createRotation({
     ...keeping,

@@ -108,6 +108,15 @@ export const limits = {
   /** bodies up to this length are searched whole, so that their new length can be told */
   scrubHeldBytesMax: 64 * KIBI,
   scrubbersMax: 1_000,
+  /** tokens that one answer may carry */
+  issuedTokensPerAnswerMax: 8,
+  /** of one secret and agent, refresh tokens and others counted apart; the oldest goes */
+  issuedTokensPerSecretMax: 16,
+  issuedTokensMax: 10_000,
+  /** a longer life is taken for no end */
+  issuedTokenLifetimeMsMax: 10 * 365 * 86_400_000,
+  /** an expired token still goes out: the origin's own 401 is what makes clients renew it */
+  issuedTokenKeptMs: 86_400_000,
   /** a text message in which a fake key is exchanged is read whole */
   websocketMessageBytesMax: MEBI,
 

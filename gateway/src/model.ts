@@ -3,6 +3,7 @@ import type {
   DefaultAction,
   HttpMethod,
   Injection,
+  IssuesTokens,
   RateLimitWindow,
   Role,
   Rotation,
@@ -58,7 +59,22 @@ export interface Credential {
   readonly rotation: Rotation | null;
   /** `ms` since the epoch */
   readonly rotatedAt: number | null;
+  /** where the tokens belong that its origin answers with; null = answers are not read for tokens */
+  readonly issuesTokens: IssuesTokens | null;
+  /** set on a token that an origin issued; null = an administrator stored it */
+  readonly issued: IssuedToken | null;
   readonly createdAt: number;
+}
+
+/** A token out of a token endpoint's answer (RFC 6749 section 5.1). Its agent holds the placeholder. */
+export interface IssuedToken {
+  /** the stored secret that it was got with, also when another issued token stood in between */
+  readonly bySecretId: string;
+  /** the only agent that may use it */
+  readonly toAgentId: string;
+  readonly placeholder: string;
+  /** `ms` since the epoch; null = the origin did not say */
+  readonly expiresAt: number | null;
 }
 
 export interface RateLimit {

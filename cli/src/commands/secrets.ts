@@ -1,7 +1,15 @@
 // onecli secrets …
 import { type Command, type Noun, required, text } from "../command.ts";
 import { type Payload, payloadOf, requireMembers, submit } from "../payload.ts";
-import { injectionFlags, injectionOf, methodsOf, rotationFlags, rotationOf } from "../secret-flags.ts";
+import {
+  injectionFlags,
+  injectionOf,
+  issuesTokensOf,
+  methodsOf,
+  rotationFlags,
+  rotationOf,
+  tokenFlags,
+} from "../secret-flags.ts";
 import { readSecretValue, valueFlags } from "../secret-value.ts";
 import { clientOf } from "../settings.ts";
 
@@ -34,6 +42,7 @@ const create: Command = {
     ...valueFlags,
     ...describing,
     ...injectionFlags,
+    ...tokenFlags,
     ...rotationFlags,
   ],
   examples: [
@@ -41,6 +50,7 @@ const create: Command = {
     "pass show stripe | onecli secrets create --name Stripe --type generic --value-stdin \\\n      --host-pattern api.stripe.com --header-name authorization --value-format 'Bearer {value}'",
     "onecli secrets create --name Jira --type generic --value-file ./token --host-pattern acme.atlassian.net --basic-username me@acme.com",
     "onecli secrets create --name GitHub --type generic --host-pattern api.github.com --placeholder header --env-name GITHUB_TOKEN",
+    "onecli secrets create --name Google --type generic --value-file ./refresh-token \\\n      --host-pattern oauth2.googleapis.com --path-pattern /token --placeholder body --issues-tokens-for '*.googleapis.com'",
   ],
   run: async (invocation) => {
     const { flags, context } = invocation;
@@ -71,6 +81,7 @@ function membersOf(flags: Readonly<Record<string, unknown>>): Payload {
     methods: methodsOf(flags),
     injectionConfig: injectionOf(flags),
     envName: text(flags, "envName"),
+    issuesTokens: issuesTokensOf(flags),
     rotation: rotationOf(flags),
   };
 }
@@ -79,7 +90,7 @@ const update: Command = {
   name: "update",
   summary: "Change a secret; what is not named stays",
   form: "write",
-  flags: [id, ...valueFlags, ...describing, ...injectionFlags, ...rotationFlags],
+  flags: [id, ...valueFlags, ...describing, ...injectionFlags, ...tokenFlags, ...rotationFlags],
   examples: [
     "onecli secrets update --id 0190c0de --value-stdin < new-key",
     "onecli secrets update --id 0190c0de --path-pattern '/v1/*'",

@@ -77,7 +77,9 @@ function setAgentSecrets(parts: ApiParts, { id, key, body }: Call<"setAgentSecre
   const { store } = parts;
   const agent = visibleAgent(store, key, id);
   const secretIds = [...new Set(body.secretIds)];
-  const known = new Set(store.secrets.list().map((secret) => secret.id));
+  // An issued token follows its secret.
+  const stored = store.secrets.list().filter(({ issued }) => issued === null);
+  const known = new Set(stored.map((secret) => secret.id));
   if (!secretIds.every((secretId) => known.has(secretId))) {
     throw new ApiError(400, { error: "One or more secrets not found", field: "secretIds" });
   }

@@ -40,7 +40,8 @@ function bundleOf(parts: ApiParts): () => string {
 }
 
 function containerConfig(parts: ApiParts, agent: Agent, caCertificate: string): ContainerConfig {
-  const credentials = parts.policy.credentialsOf(agent.id);
+  const stored = ({ issued }: Credential) => issued === null;
+  const credentials = parts.policy.credentialsOf(agent.id).filter(stored);
   const placeholders = placeholdersOf(parts, agent, credentials);
   const warnings = warningsOf(placeholders);
   return {

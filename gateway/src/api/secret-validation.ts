@@ -14,6 +14,7 @@ export function checkCredential({ policy, store }: ApiParts, credential: Credent
   checkInjections(credential);
   checkEnvironmentName(credential.envName);
   checkRotation(credential);
+  checkIssuesTokens(policy, credential);
   const others = store.secrets.list().filter((other) => other.id !== credential.id);
   const rival = policy.findConflict(credential, others);
   if (rival !== null) {
@@ -116,6 +117,26 @@ function checkEnvironmentName(name: string | null): void {
   if (name === null) return;
   const isReserved = reservedVariables.has(name.toUpperCase()) || /^(?:LD|DYLD)_/i.test(name);
   if (isReserved) throw invalid("envName", "is a variable with a meaning of its own; choose another name");
+}
+
+function checkIssuesTokens(policy: ApiParts["policy"], { type, issuesTokens }: Credential): void {
+  if (issuesTokens === null) return;
+  if (type !== "generic") throw invalid("issuesTokens", `must be absent for the type ${type}`);
+  const host = policy.validateHostPattern(issuesTokens.hostPattern, { forSecret: true });
+  if (!host.ok) throw invalid("issuesTokens.hostPattern", host.message);
+  const path =
+    issuesTokens.pathPattern === null ? null : policy.validatePathPattern(issuesTokens.pathPattern);
+  if (path !== null && !path.ok) throw invalid("issuesTokens.pathPattern", path.message);
+}
+
+/** A fake key is only placed in calls that hold it; other places are met by every call of the host. */
+export function issuerWarnings({ issuesTokens, pathPattern, injections }: Credential): string[] {
+  const isEverywhere = pathPattern === null && !injections.every((one) => "placeholder" in one);
+  return issuesTokens !== null && isEverywhere
+    ? [
+        "every answer of this host is read for tokens and a long one is refused: give the path of the token endpoint",
+      ]
+    : [];
 }
 
 function checkRotation({ rotation }: Credential): void {

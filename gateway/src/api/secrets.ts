@@ -6,12 +6,13 @@ import type { Credential } from "../model.ts";
 import { Secret } from "../vault/secret.ts";
 import type { ApiParts } from "./contract.ts";
 import { type Call, changedMembers, type Handlers, iso, mutate } from "./handler.ts";
-import { ApiError, notFound, requireRoom } from "./problem.ts";
+import { ApiError, conflict, notFound, requireRoom } from "./problem.ts";
 import {
   authModeOf,
   checkCredential,
   checkNewPlaces,
   checkValue,
+  issuerWarnings,
   valueWarnings,
 } from "./secret-validation.ts";
 import { visibleSecrets } from "./visibility.ts";
@@ -52,12 +53,15 @@ function createSecret(parts: ApiParts, { key, body }: Call<"createSecret">) {
     envName: body.envName ?? null,
     rotation: body.rotation ?? null,
     rotatedAt: null,
+    issuesTokens: placeOf(body.issuesTokens ?? null),
+    issued: null,
     createdAt: clock(),
   };
   checkCredential(parts, credential);
   checkValue(credential, body.value);
   mutate(parts, secretEvent("secret.created", key.id, credential), () => {
-    requireRoom(store.secrets.list().length, limits.secretsMax, "secrets");
+    const stored = store.secrets.list().length - store.secrets.issuedCount();
+    requireRoom(stored, limits.secretsMax, "secrets");
     store.secrets.insert(credential, seal(parts, credential.id, body.value));
   });
   return describeCreated(credential, body.value);
@@ -65,6 +69,9 @@ function createSecret(parts: ApiParts, { key, body }: Call<"createSecret">) {
 
 function updateSecret(parts: ApiParts, { id, key, body }: Call<"updateSecret">): { success: true } {
   const before = secretOf(parts, id);
+  if (before.issued !== null) {
+    throw conflict("this token was issued by its origin and can't be changed; delete it, or its secret");
+  }
   const after = changed(before, body, parts.clock());
   checkCredential(parts, after);
   if (body.value === undefined) checkNewPlaces(before, after);
@@ -73,9 +80,15 @@ function updateSecret(parts: ApiParts, { id, key, body }: Call<"updateSecret">):
   const detail = { ...event.detail, members: changedMembers(body) };
   mutate(parts, { ...event, detail }, () => {
     parts.store.secrets.update(id, after);
+    if (reach(before) !== reach(after)) parts.store.secrets.deleteIssued(id);
     if (body.value !== undefined) parts.store.secrets.setValue(id, seal(parts, id, body.value));
   });
   return { success: true };
+}
+
+/** Tokens that were got at other places, or for others, are not used on. */
+function reach({ hostPattern, pathPattern, methods, issuesTokens }: Credential): string {
+  return JSON.stringify([hostPattern, pathPattern, methods, issuesTokens]);
 }
 
 function changed(before: Credential, body: Call<"updateSecret">["body"], now: number): Credential {
@@ -91,7 +104,12 @@ function changed(before: Credential, body: Call<"updateSecret">["body"], now: nu
     envName: orBefore(body.envName, before.envName),
     rotation: orBefore(body.rotation, before.rotation),
     rotatedAt: body.value === undefined ? before.rotatedAt : now,
+    issuesTokens: placeOf(orBefore(body.issuesTokens, before.issuesTokens)),
   };
+}
+
+function placeOf(place: Credential["issuesTokens"]): Credential["issuesTokens"] {
+  return place && { ...place, hostPattern: place.hostPattern.toLowerCase() };
 }
 
 /** Absent = as it was; null = taken away. */
@@ -136,13 +154,22 @@ function describeSecret(secret: Credential): SecretInfo {
     metadata: authMode === null ? null : { authMode },
     rotation,
     rotatedAt: secret.rotatedAt === null ? null : iso(secret.rotatedAt),
+    issuesTokens: secret.issuesTokens,
+    issued: describeIssued(secret),
     scope: "project",
     createdAt: iso(secret.createdAt),
     typeLabel: typeLabel(secret),
   };
 }
 
-function typeLabel({ type, authMode }: Credential): string {
+function describeIssued({ issued }: Credential): SecretInfo["issued"] {
+  if (issued === null) return null;
+  const { bySecretId, toAgentId, expiresAt } = issued;
+  return { bySecretId, toAgentId, expiresAt: expiresAt === null ? null : iso(expiresAt) };
+}
+
+function typeLabel({ type, authMode, issued }: Credential): string {
+  if (issued !== null) return "Issued Token";
   if (type === "anthropic") return authMode === "oauth" ? "Anthropic OAuth Token" : "Anthropic API Key";
   return type === "openai" ? "OpenAI API Key" : "Generic Secret";
 }
@@ -150,7 +177,7 @@ function typeLabel({ type, authMode }: Credential): string {
 function describeCreated(credential: Credential, value: string) {
   const { id, name, type, valueSource, opRef, hostPattern, pathPattern, createdAt } =
     describeSecret(credential);
-  const warnings = valueWarnings(value);
+  const warnings = [...valueWarnings(value), ...issuerWarnings(credential)];
   const described = { id, name, type, valueSource, opRef, hostPattern, pathPattern, createdAt };
   return { ...described, preview: previewOf(value), ...(warnings.length === 0 ? {} : { warnings }) };
 }

@@ -21,9 +21,12 @@ export function visibleAgent(store: Store, key: ApiKey, id: string): Agent {
 export function visibleSecrets(store: Store, key: ApiKey): readonly Credential[] {
   if (key.role !== "runner") return store.secrets.list();
   const agents = visibleAgents(store, key);
+  const own = new Set(agents.map((agent) => agent.id));
   const assigned = new Set(agents.flatMap((agent) => agent.secretIds));
   const hasAll = agents.some((agent) => agent.secretMode === "all");
-  return store.secrets.list().filter((secret) => hasAll || assigned.has(secret.id));
+  return store.secrets
+    .list()
+    .filter(({ id, issued }) => (issued === null ? hasAll || assigned.has(id) : own.has(issued.toAgentId)));
 }
 
 export function visibleRules(store: Store, key: ApiKey): readonly Rule[] {

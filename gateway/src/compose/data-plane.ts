@@ -4,8 +4,9 @@ import { type Config, ConfigError } from "../config.ts";
 import type { Configuration } from "../configuration.ts";
 import { createInjector } from "../inject/inject.ts";
 import { createScrubberBook } from "../inject/scrubber-book.ts";
+import { createTokenIssuer } from "../issued/issue.ts";
 import type { Log } from "../log.ts";
-import type { Clock } from "../model.ts";
+import type { Clock, Credential } from "../model.ts";
 import { type AddressGuard, createAddressGuard } from "../origin/address-guard.ts";
 import type { Dialer } from "../origin/contract.ts";
 import { createDialer } from "../origin/dial.ts";
@@ -47,10 +48,12 @@ export interface DataPlaneComposition {
   readonly wayOut: WayOut;
 }
 
-export function createDataPlane(parts: DataPlaneComposition): DataPlane {
+/** @param changed after the gateway itself changed the configuration */
+export function createDataPlane(parts: DataPlaneComposition, changed: () => void): DataPlane {
   const { config, log, clock, keeping, configuration, wayOut } = parts;
   const plaintext = (id: string) => keeping.secrets.get(id);
   const injector = createInjector({ plaintext, placeholderKey: keeping.vault.derive("placeholder") });
+  const placeholder = (agentId: string, credential: Credential) => injector.placeholder(agentId, credential);
   return {
     clock,
     log,
@@ -58,10 +61,8 @@ export function createDataPlane(parts: DataPlaneComposition): DataPlane {
     audit: keeping.audit,
     authority: keeping.authority,
     injector,
-    scrubbers: createScrubberBook({
-      plaintext,
-      placeholder: (agentId, credential) => injector.placeholder(agentId, credential),
-    }),
+    scrubbers: createScrubberBook({ plaintext, placeholder }),
+    tokens: createTokenIssuer({ ...keeping, clock, plaintext, placeholder, changed }),
     pools: createOriginPools(wayOut.dialer, clock),
     backoff: createBackoff(clock),
     live: createLiveConnections(),

@@ -22,7 +22,10 @@ export function startRegularWork({ config, log, clock, plane, keeping, changed }
   const pools = setInterval(() => plane.pools.sweep(), limits.originPoolIdleMs / 2).unref();
   // Expiry takes effect on the second, on what is open too.
   const expiry = setInterval(() => {
-    if (keeping.store.tokens.deleteExpired(clock()) > 0) changed();
+    const { tokens, secrets } = keeping.store;
+    const expired = tokens.deleteExpired(clock());
+    const issued = secrets.deleteExpired(clock() - limits.issuedTokenKeptMs);
+    if (expired + issued > 0) changed();
   }, EXPIRY_LOOK_MS).unref();
   const { auditRetentionDays } = config;
   const retention =

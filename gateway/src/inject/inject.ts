@@ -213,6 +213,7 @@ const PLACEHOLDERS_CACHED_MAX = 10_000;
 function cachedPlaceholders(key: Buffer): Injector["placeholder"] {
   const known = new Map<string, string>();
   return (agentId, credential) => {
+    if (credential.issued !== null) return credential.issued.placeholder;
     // The shape follows the host and the kind of key, so a change of those makes another fake key.
     const label = `${agentId}/${credential.id}/${credential.hostPattern}/${credential.authMode}`;
     const found = known.get(label);

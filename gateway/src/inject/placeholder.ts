@@ -1,6 +1,6 @@
 // Fake keys: shaped like the vendor's, unique per agent and secret, worthless anywhere but behind this gateway.
-// They are derived, not stored: the same agent and secret always get the same one.
-import { createHmac } from "node:crypto";
+// They are derived, not stored: the same agent and secret always get the same one. Those of issued tokens are random.
+import { createHmac, randomInt } from "node:crypto";
 import type { Credential } from "../model.ts";
 
 /** Stands in every fake key, so that people and the gateway see at once what it is. */
@@ -41,6 +41,16 @@ export function placeholderFor(key: Buffer, agentId: string, credential: Credent
   const prefix = credential.authMode === "oauth" ? OAUTH_PREFIX : shape.prefix;
   const length = Math.max(shape.length, FAKE_MARK.length + UNIQUE_CHARACTERS_MIN);
   return prefix + FAKE_MARK + unique(key, `${agentId}\0${credential.id}`, length - FAKE_MARK.length);
+}
+
+/** For a token that an origin issued: kept with it. */
+export function randomPlaceholder(): string {
+  const characters = Array.from({ length: anyVendor.length - FAKE_MARK.length }, randomCharacter);
+  return FAKE_MARK + characters.join("");
+}
+
+function randomCharacter(): string {
+  return ALPHABET[randomInt(ALPHABET.length)] as string;
 }
 
 /** 10 characters of 62 kinds: 59 bits, enough to be unique among one installation's agents and secrets. */

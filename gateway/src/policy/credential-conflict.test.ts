@@ -14,6 +14,8 @@ const credential = (change: Partial<Credential> = {}): Credential => ({
   envName: null,
   rotation: null,
   rotatedAt: null,
+  issuesTokens: null,
+  issued: null,
   createdAt: 0,
   ...change,
 });

@@ -77,6 +77,8 @@ describe("credentials", () => {
     envName: null,
     rotation: null,
     rotatedAt: null,
+    issuesTokens: null,
+    issued: null,
     createdAt: CREATED_AT,
     ...change,
   });

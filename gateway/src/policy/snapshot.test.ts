@@ -38,6 +38,8 @@ const credential = (id: string, hostPattern = "api.example.com"): Credential => 
   envName: null,
   rotation: null,
   rotatedAt: null,
+  issuesTokens: null,
+  issued: null,
   createdAt: 0,
 });
 const snapshotOf = (input: Partial<PolicyInput>): Snapshot =>

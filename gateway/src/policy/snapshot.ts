@@ -66,7 +66,11 @@ function routeFor(compiled: Compiled, agentId: string, authority: Authority): Co
 
 function mayUse({ assigned }: Compiled, agent: Agent | undefined, credential: Credential): boolean {
   if (agent === undefined) return false;
-  return agent.secretMode === "all" || (assigned.get(agent.id)?.has(credential.id) ?? false);
+  const { issued } = credential;
+  if (issued !== null && issued.toAgentId !== agent.id) return false;
+  // What was got with a secret is used with the right to that secret, and goes with it.
+  const id = issued === null ? credential.id : issued.bySecretId;
+  return agent.secretMode === "all" || (assigned.get(agent.id)?.has(id) ?? false);
 }
 
 function identitiesByHash(

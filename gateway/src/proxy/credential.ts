@@ -22,6 +22,8 @@ export interface Credentialed {
   readonly placed: readonly Credential[];
   /** takes the placed values out of the answer; null = none were placed */
   readonly scrubber: Scrubber | null;
+  /** the placed one whose answer carries tokens to be kept; null = none */
+  readonly issuer: Credential | null;
   /** exchanges fake keys in WebSocket text messages; null = none are exchanged */
   readonly rewriteText: ((text: string) => string) | null;
 }
@@ -68,12 +70,15 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
   const placed =
     rewriter === null ? outcome.placed : [...new Set([...outcome.placed, ...rewriter.credentials])];
   const scrubber = plane.scrubbers.scrubberFor(identity.agent.id, placed);
-  if (scrubber !== null || rewriter !== null) askForSearchable(outgoing);
+  // The most specific is placed last.
+  const issuer = placed.findLast(({ issuesTokens }) => issuesTokens !== null) ?? null;
+  if (scrubber !== null || rewriter !== null || issuer !== null) askForSearchable(outgoing);
   return {
     permitted,
     outgoing,
     placed,
     scrubber,
+    issuer,
     rewriteText: rewriter?.rewrite ?? null,
   } as unknown as Credentialed;
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { Closing } from "../audit/contract.ts";
+import { UnreadableTokens } from "../issued/answer.ts";
 import type { Snapshot } from "../policy/contract.ts";
 import { endWatch } from "./departure.ts";
 import { failureOf, UnsearchableCoding } from "./failure.ts";
@@ -12,14 +13,14 @@ import { hintFor } from "./hint.ts";
 import { relayInterim } from "./interim.ts";
 import type { LiveExchange } from "./live.ts";
 import { isExpired } from "./live.ts";
-import { type OriginReply, PlainReply } from "./plain-reply.ts";
+import { originReply } from "./origin-reply.ts";
+import type { OriginReply } from "./plain-reply.ts";
 import type { DataPlane } from "./plane.ts";
 import type { Recorded } from "./record.ts";
 import { type Refusal, type RefusalCode, refusal, refusalKinds } from "./refusal.ts";
 import { answerRefusal, closeAfter, isAborted } from "./reply.ts";
 import type { Relay } from "../websocket/relay.ts";
 import { relayUpgrade } from "./upgrade.ts";
-import { scrubReply } from "../scrub/reply.ts";
 import { mayRepeat } from "./repeat.ts";
 import { stillPermitted } from "./still-permitted.ts";
 
@@ -253,16 +254,12 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   }
 
   #createReply(controller: Dispatcher.DispatchController): OriginReply {
-    const { scrubber, outgoing } = this.recorded.credentialed;
-    if (scrubber === null) return new PlainReply(this.#answer);
-    return scrubReply({
+    return originReply(this.plane, this.recorded.credentialed, {
       answer: this.#answer,
-      scrubber,
-      method: outgoing.method,
       onDrain: () => controller.resume(),
-      onError: () => {
+      onError: (error) => {
         this.#outcome = null;
-        this.#fail(new Error("bad response"));
+        this.#fail(error instanceof UnreadableTokens ? error : new Error("bad response"));
       },
     });
   }

@@ -1,4 +1,5 @@
 // What went wrong on the way to the origin → the refusal that the client gets.
+import { UnreadableTokens } from "../issued/answer.ts";
 import { DialError } from "../origin/contract.ts";
 import type { Received } from "./receive.ts";
 import type { RefusalCode } from "./refusal.ts";
@@ -24,6 +25,10 @@ export function failureOf(error: unknown, { authority }: Received): Failure {
   }
   if (error instanceof UnsearchableCoding) {
     const message = `The answer of ${host} has a content coding in which the secret could not be found, so it is not passed on`;
+    return { code: "origin_protocol_error", message };
+  }
+  if (error instanceof UnreadableTokens) {
+    const message = `The answer of ${host} may carry tokens that could not be exchanged for fake keys, so it is not passed on: ${error.message}`;
     return { code: "origin_protocol_error", message };
   }
   if (isProtocolError(error, code))

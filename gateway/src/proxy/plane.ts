@@ -7,6 +7,7 @@ import type { PolicyHolder } from "../configuration.ts";
 import type { CertificateAuthority } from "../authority/contract.ts";
 import type { Injector } from "../inject/inject.ts";
 import type { ScrubberBook } from "../inject/scrubber-book.ts";
+import type { TokenIssuer } from "../issued/contract.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../model.ts";
 import type { OriginPools } from "../origin/pools.ts";
@@ -24,6 +25,7 @@ export interface DataPlane {
   readonly authority: CertificateAuthority;
   readonly injector: Injector;
   readonly scrubbers: ScrubberBook;
+  readonly tokens: TokenIssuer;
   readonly pools: OriginPools;
   readonly backoff: Backoff;
   readonly live: LiveConnections;

@@ -56,10 +56,10 @@ interface Body {
 function bodyOf(parts: ScrubbedReplyParts, head: AnswerHead): Body | null {
   const hasBody = parts.method !== "HEAD" && head.status !== 204 && head.status !== 304;
   if (!hasBody) return emptyBody(parts, head);
-  const decoder = decoderOf(valueOf(head.fields, "content-encoding"));
+  const decoder = decoderOf(fieldValue(head.fields, "content-encoding"));
   if (decoder === undefined) return null;
   if (decoder !== null) return decodedBody(parts, head, decoder);
-  const length = valueOf(head.fields, "content-length");
+  const length = fieldValue(head.fields, "content-length");
   if (length === undefined) return streamedBody(parts, head, false);
   return Number(length) <= limits.scrubHeldBytesMax ? heldBody(parts, head) : streamedBody(parts, head, true);
 }
@@ -102,7 +102,7 @@ function streamedBody({ answer, scrubber }: ScrubbedReplyParts, head: AnswerHead
 /** What was compressed goes on as it is inside: its length and digest are those of other bytes. */
 function decodedBody(parts: ScrubbedReplyParts, head: AnswerHead, decoder: Transform): Body {
   const { answer, scrubber } = parts;
-  begin(answer, head.status, head.reason, without(head.fields, DECODED_AWAY));
+  begin(answer, head.status, head.reason, withoutFields(head.fields, DECODED_AWAY));
   const stream = scrubber.stream({ sameLength: false });
   let ending: readonly string[] = [];
   decoder.on("data", (chunk: Buffer) => {
@@ -140,7 +140,7 @@ function finishStream(answer: ServerResponse, stream: ScrubStream, trailers: rea
 }
 
 /** Several fields of a name are one list (RFC 9110 section 5.3). */
-function valueOf(fields: readonly string[], name: string): string | undefined {
+export function fieldValue(fields: readonly string[], name: string): string | undefined {
   let found: string | undefined;
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const candidate = fields[i] as string;
@@ -150,7 +150,7 @@ function valueOf(fields: readonly string[], name: string): string | undefined {
   return found;
 }
 
-function without(fields: readonly string[], names: ReadonlySet<string>): string[] {
+export function withoutFields(fields: readonly string[], names: ReadonlySet<string>): string[] {
   const kept: string[] = [];
   for (let i = 0; i + 1 < fields.length; i += 2) {
     if (!names.has((fields[i] as string).toLowerCase()))
@@ -160,7 +160,7 @@ function without(fields: readonly string[], names: ReadonlySet<string>): string[
 }
 
 function withLength(fields: string[], length: number): string[] {
-  const told = valueOf(fields, "content-length");
+  const told = fieldValue(fields, "content-length");
   if (told === String(length)) return fields;
-  return [...without(fields, new Set(["content-length"])), "Content-Length", String(length)];
+  return [...withoutFields(fields, new Set(["content-length"])), "Content-Length", String(length)];
 }

@@ -58,6 +58,12 @@ interface SecretsTable {
   /** JSON */
   rotation: string | null;
   rotated_at: number | null;
+  /** JSON */
+  issues_tokens: string | null;
+  issued_by: string | null;
+  issued_to: string | null;
+  placeholder: string | null;
+  expires_at: number | null;
   created_at: number;
 }
 

@@ -1,10 +1,10 @@
 // What is known about each secret, and its sealed value.
-import { httpMethod, injection, rotation, secretType } from "@onecli/sdk/contract";
+import { httpMethod, injection, issuesTokens, rotation, secretType } from "@onecli/sdk/contract";
 import { z } from "zod";
-import type { Credential } from "../model.ts";
+import type { Credential, IssuedToken } from "../model.ts";
 import { type Connection, sql } from "./connection.ts";
 import { expectChange } from "./error.ts";
-import { blob, json, rowParser, time } from "./rows.ts";
+import { blob, invalidRow, json, rowParser, time } from "./rows.ts";
 import type { SecretStore } from "./store.ts";
 
 const parseSecret = rowParser(
@@ -21,6 +21,11 @@ const parseSecret = rowParser(
     env_name: z.string().nullable(),
     rotation: json(rotation).nullable(),
     rotated_at: time.nullable(),
+    issues_tokens: json(issuesTokens).nullable(),
+    issued_by: z.string().nullable(),
+    issued_to: z.string().nullable(),
+    placeholder: z.string().nullable(),
+    expires_at: time.nullable(),
     created_at: time,
   }),
 );
@@ -29,7 +34,8 @@ const parseValue = rowParser("secrets", z.object({ id: z.string(), value_sealed:
 const withoutValue = sql
   .selectFrom("secrets")
   .select(["id", "name", "type", "auth_mode", "host_pattern", "path_pattern", "methods"])
-  .select(["injection_config", "env_name", "rotation", "rotated_at", "created_at"]);
+  .select(["injection_config", "env_name", "rotation", "rotated_at", "created_at"])
+  .select(["issues_tokens", "issued_by", "issued_to", "placeholder", "expires_at"]);
 
 export function createSecretStore(connection: Connection): SecretStore {
   return {
@@ -61,6 +67,30 @@ export function createSecretStore(connection: Connection): SecretStore {
       connection.forget();
       return connection.run(sql.deleteFrom("secrets").where("id", "=", id)) > 0;
     },
+    ...issuedTokens(connection),
+  };
+}
+
+type IssuedTokens = Pick<SecretStore, "issued" | "issuedCount" | "deleteIssued" | "deleteExpired">;
+
+function issuedTokens(connection: Connection): IssuedTokens {
+  const countIssued = sql
+    .selectFrom("secrets")
+    .select(sql.fn.countAll<number>().as("count"))
+    .where("issued_by", "is not", null);
+  const forgetting = (query: Parameters<Connection["run"]>[0]) => {
+    const deleted = connection.run(query);
+    if (deleted > 0) connection.forget();
+    return deleted;
+  };
+  return {
+    issued: (bySecretId, toAgentId) => {
+      const ofBoth = withoutValue.where("issued_by", "=", bySecretId).where("issued_to", "=", toAgentId);
+      return connection.all(ofBoth.orderBy("created_at").orderBy("id")).map(fromRow);
+    },
+    issuedCount: () => connection.first(countIssued)?.count ?? 0,
+    deleteIssued: (bySecretId) => forgetting(sql.deleteFrom("secrets").where("issued_by", "=", bySecretId)),
+    deleteExpired: (before) => forgetting(sql.deleteFrom("secrets").where("expires_at", "<=", before)),
   };
 }
 
@@ -78,8 +108,19 @@ function fromRow(raw: Record<string, unknown>): Credential {
     envName: row.env_name,
     rotation: row.rotation,
     rotatedAt: row.rotated_at,
+    issuesTokens: row.issues_tokens,
+    issued: issuedOf(row),
     createdAt: row.created_at,
   };
+}
+
+function issuedOf(row: ReturnType<typeof parseSecret>): IssuedToken | null {
+  const { issued_by: bySecretId, issued_to: toAgentId, placeholder, expires_at: expiresAt } = row;
+  if (bySecretId === null && toAgentId === null && placeholder === null) return null;
+  // Half of it would be a token that everyone may use.
+  if (bySecretId === null || toAgentId === null || placeholder === null)
+    throw invalidRow("secrets", row.id, "issued_by");
+  return { bySecretId, toAgentId, placeholder, expiresAt };
 }
 
 function toColumns(credential: Credential) {
@@ -94,6 +135,11 @@ function toColumns(credential: Credential) {
     env_name: credential.envName,
     rotation: credential.rotation && JSON.stringify(credential.rotation),
     rotated_at: credential.rotatedAt,
+    issues_tokens: credential.issuesTokens && JSON.stringify(credential.issuesTokens),
+    issued_by: credential.issued?.bySecretId ?? null,
+    issued_to: credential.issued?.toAgentId ?? null,
+    placeholder: credential.issued?.placeholder ?? null,
+    expires_at: credential.issued?.expiresAt ?? null,
     created_at: credential.createdAt,
   };
 }

@@ -96,6 +96,13 @@ export interface SecretStore {
   valueSealed(id: string): Uint8Array | undefined;
   setValue(id: string, valueSealed: Uint8Array): void;
   delete(id: string): boolean;
+  /** Tokens that were got with the secret by the agent, the oldest first. */
+  issued(bySecretId: string, toAgentId: string): Credential[];
+  /** of all secrets and agents */
+  issuedCount(): number;
+  deleteIssued(bySecretId: string): number;
+  /** Issued tokens whose life ended before that time. */
+  deleteExpired(before: number): number;
 }
 
 export interface RuleStore {

@@ -47,6 +47,8 @@ export function aCredential(change: Partial<Credential> = {}): Credential {
     envName: null,
     rotation: null,
     rotatedAt: null,
+    issuesTokens: null,
+    issued: null,
     createdAt: 1000,
     ...change,
   };

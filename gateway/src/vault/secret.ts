@@ -1,3 +1,4 @@
+import { timingSafeEqual } from "node:crypto";
 import { inspect } from "node:util";
 
 const MASK = "[secret]";
@@ -36,6 +37,10 @@ export class Secret {
   revealBytes(): Buffer {
     if (this.#destroyed) throw new Error("this secret was destroyed");
     return this.#bytes;
+  }
+
+  equals(other: Secret): boolean {
+    return this.length === other.length && timingSafeEqual(this.revealBytes(), other.revealBytes());
   }
 
   destroy(): void {

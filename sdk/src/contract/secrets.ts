@@ -78,6 +78,16 @@ export const rotation = z.strictObject({
 });
 export type Rotation = z.infer<typeof rotation>;
 
+/** The secret is used at a token endpoint: the tokens in its answers come back as fake keys, good for this place. */
+export const issuesTokens = z.strictObject({
+  hostPattern,
+  pathPattern: pathPattern.nullable().default(null),
+});
+export type IssuesTokens = z.output<typeof issuesTokens>;
+
+/** A token that an origin issued and an agent holds a fake key for. */
+const issuedToken = z.object({ bySecretId: id, toAgentId: id, expiresAt: timestamp.nullable() });
+
 export const secret = z.object({
   id,
   name: z.string(),
@@ -93,6 +103,9 @@ export const secret = z.object({
   metadata: secretMetadata.nullable(),
   rotation: rotation.nullable(),
   rotatedAt: timestamp.nullable(),
+  issuesTokens: issuesTokens.nullable(),
+  /** null = stored by an administrator */
+  issued: issuedToken.nullable(),
   scope: z.literal("project"),
   createdAt: timestamp,
   typeLabel: z.string(),
@@ -109,6 +122,7 @@ export const createSecret = z.object({
   injectionConfig: injectionConfig.nullish(),
   envName: environmentName.nullish(),
   rotation: rotation.nullish(),
+  issuesTokens: issuesTokens.nullish(),
 });
 export type CreateSecret = z.input<typeof createSecret>;
 
@@ -136,6 +150,7 @@ export const updateSecret = z
     injectionConfig: injectionConfig.nullable(),
     envName: environmentName.nullable(),
     rotation: rotation.nullable(),
+    issuesTokens: issuesTokens.nullable(),
   })
   .partial()
   .refine((value) => Object.keys(value).length > 0, "name at least one member to change");

@@ -210,6 +210,8 @@ const handlers: Partial<Record<EndpointName, Handler>> = {
       metadata: null,
       rotation: null,
       rotatedAt: null,
+      issuesTokens: null,
+      issued: null,
       scope: "project",
       ...rest,
       id: `s${memory.next++}`,
