@@ -16,6 +16,11 @@ import { rows as tunnels } from "./14-tunnels.ts";
 import { rows as certificates } from "./15-certificates.ts";
 import { rows as desync } from "./16-desync.ts";
 import { rows as placeholders } from "./19-placeholders.ts";
+import { rows as traces } from "./21-traces.ts";
+import { rows as controlPlane } from "./22-control-plane.ts";
+import { rows as exhaustion } from "./24-exhaustion.ts";
+import { rows as guessing } from "./25-guessing.ts";
+import { rows as files } from "./26-files.ts";
 
 export const allRows: readonly Row[] = [
   ...authority,
@@ -34,4 +39,9 @@ export const allRows: readonly Row[] = [
   ...certificates,
   ...desync,
   ...placeholders,
+  ...traces,
+  ...controlPlane,
+  ...exhaustion,
+  ...guessing,
+  ...files,
 ];
