@@ -37,7 +37,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const apiKey = options.apiKey ?? `oc_${randomBytes(32).toString("hex")}`;
   const config = testConfig(options, dataDir, apiKey);
   const gateway = await compose(config, createLog("silent"));
-  const url = `http://127.0.0.1:${gateway.port}`;
+  const url = `http://127.0.0.1:${gateway.adminPort}`;
   const caFile = path.join(dataDir, "test-ca.pem");
   writeFileSync(caFile, gateway.plane.authority.certificate);
   const api = caller(url, apiKey);
