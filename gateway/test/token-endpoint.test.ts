@@ -311,6 +311,15 @@ describe("the answer of a token endpoint", () => {
     expect(await renew()).toMatchObject({ status, body });
   });
 
+  test("whose tokens can't be kept is not passed on", async () => {
+    origin.handle((_, response) => {
+      const off = gateway.api("PATCH", `/v1/secrets/${secretId}`, { issuesTokens: null });
+      void off.then(() => answerJson(response, fresh()));
+    });
+    expect(await renew()).toMatchObject({ status: 502 });
+    expect(await listed()).toEqual([]);
+  });
+
   test("cut off by the origin is not passed on", async () => {
     origin.handle((_, response) => {
       response.writeHead(200, { "content-type": "application/json", "content-length": "500" });
@@ -324,7 +333,7 @@ describe("the answer of a token endpoint", () => {
 describe("issued tokens", () => {
   test("are listed with where they come from, are deleted, and are not changed", async () => {
     const { access_token: access } = await renewed();
-    const [token, refresh] = await listed();
+    const [token, refresh] = (await listed()).sort((a, b) => (a.name < b.name ? -1 : 1));
     expect(token).toMatchObject({
       name: "Account: access token",
       hostPattern: API,
@@ -465,6 +474,21 @@ describe("a secret that issues tokens", () => {
     expect(access).toMatch(FAKE);
     await call(access);
     expect(seen("authorization")).toEqual([`Bearer ${issued[0]}`]);
+  });
+
+  test("may be too short to be found in answers", async () => {
+    const client = {
+      ...described,
+      value: "short",
+      pathPattern: "/oauth/*",
+      issuesTokens: { hostPattern: API },
+    };
+    await gateway.secret(client);
+    const answer = await send(OTHER, "POST /oauth/token HTTP/1.1\r\nAccept-Encoding: br");
+    expect(seen("accept-encoding")).toEqual(["identity"]);
+    expect((JSON.parse(answer.body) as Tokens).access_token).toMatch(FAKE);
+    origin.handle((_, response) => response.writeHead(400).end('{"error":"invalid_client"}'));
+    expect(await send(OTHER, "POST /oauth/token HTTP/1.1")).toMatchObject({ status: 400 });
   });
 
   test("and one that does not leaves the answer alone", async () => {

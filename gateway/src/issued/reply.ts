@@ -107,15 +107,21 @@ function abandon(held: Held): boolean {
 
 function finish(held: Held): void {
   const { head, parts, chunks } = held;
-  if (head === null || held.isOver) return;
+  if (head === null || isOver(held)) return;
   try {
     const { fields, reason, body } = exchanged(parts, head, Buffer.concat(chunks));
-    held.isOver = true;
+    // The change of configuration may have ended this very exchange.
+    if (isOver(held)) return;
     parts.answer.writeHead(head.status, reason, [...fields, "Content-Length", String(body.length)]);
     parts.answer.end(body);
+    held.isOver = true;
   } catch (error) {
     fail(held, error instanceof Error ? error : new Error("the tokens could not be kept"));
   }
+}
+
+function isOver(held: Held): boolean {
+  return held.isOver;
 }
 
 interface Exchanged {

@@ -122,6 +122,35 @@ describe("credentials by agent", () => {
   });
 });
 
+describe("tokens that were issued to an agent", () => {
+  const issued = (id: string, bySecretId: string, toAgentId: string): Credential => ({
+    ...credential(id),
+    issued: { bySecretId, toAgentId, placeholder: id, expiresAt: null },
+  });
+  const snapshot = snapshotOf({
+    agents: [
+      agent("all"),
+      agent("some", { secretMode: "selective", secretIds: ["c1", "i2"] }),
+      agent("other"),
+    ],
+    credentials: [
+      credential("c1"),
+      credential("c2"),
+      issued("i1", "c1", "some"),
+      issued("i2", "c2", "some"),
+      issued("i3", "c2", "all"),
+    ],
+  });
+
+  test.each([
+    ["it may use them", "all", ["c1", "c2", "i3"]],
+    ["in mode selective it may use those of its assigned secrets", "some", ["c1", "i1"]],
+    ["another agent may not, in mode all neither", "other", ["c1", "c2"]],
+  ])("%s", (_, id, expected) => {
+    expect(snapshot.credentialsOf(id).map((c) => c.id)).toEqual(expected);
+  });
+});
+
 describe("named ports", () => {
   test("are those that credentials and rules open, never those that a block or a disabled rule names", () => {
     const { namedPorts } = snapshotOf({

@@ -137,6 +137,70 @@ describe("secrets", () => {
   });
 });
 
+describe("issued tokens", () => {
+  const issued = (id: string, change: Partial<NonNullable<Credential["issued"]>> = {}): Credential => ({
+    ...aCredential({ id, issuesTokens: { hostPattern: "api.example.com", pathPattern: null } }),
+    issued: {
+      bySecretId: "secret-1",
+      toAgentId: "agent-1",
+      placeholder: `fake-${id}`,
+      expiresAt: 5000,
+      ...change,
+    },
+  });
+  const storeWith = async (...tokens: Credential[]) => {
+    const store = await temporaryStore();
+    store.agents.insert(anAgent(), aToken("h"));
+    store.secrets.insert(aCredential(), Buffer.from("secret"));
+    for (const token of tokens) store.secrets.insert(token, Buffer.from(token.id));
+    return store;
+  };
+  const idsOf = (credentials: readonly Credential[]) => credentials.map(({ id }) => id);
+
+  test("come back as they were stored, by their secret and agent", async () => {
+    const store = await storeWith(issued("a"), issued("b", { expiresAt: null }));
+    expect(store.secrets.issued("secret-1", "agent-1")).toEqual([
+      issued("a"),
+      issued("b", { expiresAt: null }),
+    ]);
+    expect(store.secrets.issued("secret-1", "agent-2")).toEqual([]);
+    expect(store.secrets.issuedCount()).toBe(2);
+  });
+
+  test.each([
+    ["their secret", (store: Awaited<ReturnType<typeof storeWith>>) => store.secrets.delete("secret-1")],
+    ["their agent", (store: Awaited<ReturnType<typeof storeWith>>) => store.agents.delete("agent-1")],
+  ])("go with %s", async (_, remove) => {
+    const store = await storeWith(issued("a"));
+    remove(store);
+    expect(store.secrets.get("a")).toBeUndefined();
+  });
+
+  test("are deleted by their secret, and by their end", async () => {
+    const store = await storeWith(
+      issued("a"),
+      issued("b", { expiresAt: 6000 }),
+      issued("c", { expiresAt: null }),
+    );
+    expect([store.secrets.deleteExpired(4999), store.secrets.deleteExpired(5000)]).toEqual([0, 1]);
+    expect(idsOf(store.secrets.list())).toEqual(["b", "c", "secret-1"]);
+    expect(store.secrets.deleteIssued("secret-1")).toBe(2);
+    expect(idsOf(store.secrets.list())).toEqual(["secret-1"]);
+  });
+
+  test("have a placeholder of their own", async () => {
+    await expect(storeWith(issued("a"), issued("b", { placeholder: "fake-a" }))).rejects.toThrow(
+      "placeholder",
+    );
+  });
+
+  test("that name no agent are not read: everyone could use them", async () => {
+    const store = await storeWith(issued("a"));
+    connectionOf(store).db.exec("UPDATE secrets SET issued_to = NULL WHERE id = 'a'");
+    expect(() => store.secrets.list()).toThrow("row a");
+  });
+});
+
 describe("rules", () => {
   test.each<[string, Partial<Rule>]>([
     ["limit", {}],
