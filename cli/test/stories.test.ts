@@ -307,6 +307,11 @@ describe("where a secret goes", () => {
     expect(lastBody()).toMatchObject({ injectionConfig });
   });
 
+  test("and where the tokens are for that it gets", async () => {
+    await create("--placeholder", "body", "--issues-tokens-for", "api.test");
+    expect(lastBody()).toMatchObject({ issuesTokens: { hostPattern: "api.test" } });
+  });
+
   test.each([
     [["--value-format", "B {value}"], "nothing says where"],
     [["--param-format", "p{value}"], "nothing says where"],

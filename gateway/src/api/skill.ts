@@ -21,7 +21,8 @@ real credential on the wire, and writes the call down. You never hold a real key
 - Put a fake key only where the service expects its key. Anywhere else (other hosts, message texts, files, query
   strings of other services) the call is refused and recorded.
 - Use https. Credentials are never added to plain \`http://\` calls.
-- A fake key in an answer stands for the real one, which was removed. That is expected.
+- A fake key in an answer stands for the real one, which was removed. That is expected:
+  tokens that a service issues to you are fake ones too. Use them as they are, and where the real ones are for.
 
 ## When a call is refused
 
