@@ -10,12 +10,15 @@ import {
   basic,
   connectTo,
   isWholeAnswer,
+  openSecureTunnel,
   openTunnel,
   parseAnswer,
   rawExchange,
   readUntil,
 } from "./support/client.ts";
 import { startGateway, type TestGateway } from "./support/gateway.ts";
+import { startOrigin } from "./support/origin.ts";
+import { startGatewayProcess } from "./support/process.ts";
 import {
   eventually,
   HOST,
@@ -265,5 +268,39 @@ describe("an orderly stop", () => {
     expect(gateway.gateway.stop()).toBe(first);
     await first;
     await gateway.stop();
+  });
+});
+
+describe("a signal to the process", () => {
+  test.each([
+    ["once: it waits for the running call", 1, 0],
+    ["twice: it stops at once", 2, 1],
+  ])("%s", async (_, signals, code) => {
+    const origin = await startOrigin({ tls: true, names: [HOST] });
+    let finish = () => {};
+    origin.handle((_request, response) => {
+      response.write("first ");
+      finish = () => response.end("last");
+    });
+    const gateway = await startGatewayProcess({ origins: { [HOST]: { port: origin.port, ca: origin.ca } } });
+    const { token } = await gateway.agent("worker");
+    const running = await openSecureTunnel({ port: gateway.port, token }, `${HOST}:443`);
+    running.on("error", () => {});
+    running.write(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    await readUntil(running, (text) => text.includes("first"));
+    const rest = readUntil(running, isWholeAnswer);
+    for (let sent = 1; sent < signals; sent += 1) {
+      process.kill(gateway.pid, "SIGTERM");
+      await eventually(() => gateway.output.includes("stopping"));
+    }
+    const ended = gateway.kill("SIGTERM");
+    if (signals === 1) {
+      await eventually(() => gateway.output.includes("stopping"));
+      finish();
+      expect(await rest).toContain("last");
+    } else expect(await rest).not.toContain("last");
+    expect(await ended).toEqual({ code, signal: null });
+    await gateway.close();
+    await origin.close();
   });
 });
