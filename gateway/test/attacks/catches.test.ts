@@ -51,7 +51,7 @@ describe("http-mitm-proxy", () => {
     ["01.1", "forwards to the inner Host whatever the tunnel was opened to"],
     ["01.5", "opens tunnels for a CONNECT whose Host is another"],
     ["02.4", "forwards dot segments as they are"],
-    ["03.4", "forwards OPTIONS *"],
+    ["03.2", "takes another host from an absolute form in a tunnel"],
     ["06.3", "forwards fields that Connection names"],
     ["06.5", "forwards trailers"],
     ["07.3", "upgrades by POST"],

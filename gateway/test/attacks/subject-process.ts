@@ -91,7 +91,7 @@ function callerOf(port: number, apiKey: string): Subject["api"] {
   return async (method, target, body) => {
     const response = await fetch(`http://127.0.0.1:${port}${target}`, {
       method,
-      headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+      headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json", connection: "close" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.status, text: await response.text() };

@@ -11,6 +11,9 @@ const { compose } = await import("../../src/compose.ts");
 const { readConfig } = await import("../../src/config.ts");
 const { createLog } = await import("../../src/log.ts");
 
+/** Longer than a closed connection lingers. */
+const CLOSING_MS = 1_500;
+
 const config = readConfig(process.env);
 const gateway = await compose(config, createLog(config.logLevel));
 process.on("message", (command: Command) => void obey(command));
@@ -23,6 +26,8 @@ async function obey(command: Command): Promise<void> {
     process.exit(0);
   }
   await gateway.plane.pools.close();
+  // Connections that are being closed are held by their timers for a moment.
+  await sleep(CLOSING_MS);
   // Twice, with time for finalizers in between: what one collection unlinks the next one frees.
   for (let round = 0; round < 2; round += 1) {
     (globalThis as { gc?: () => void }).gc?.();
