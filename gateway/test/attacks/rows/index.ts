@@ -8,6 +8,7 @@ import { rows as hopByHop } from "./06-hop-by-hop.ts";
 import { rows as secondWay } from "./07-second-way.ts";
 import { rows as redirect } from "./08-redirect.ts";
 import { rows as echo } from "./09-echo.ts";
+import { rows as echoMessages } from "./09-echo-messages.ts";
 import { rows as names } from "./10-names.ts";
 import { rows as addresses } from "./11-addresses.ts";
 import { rows as rebinding } from "./12-rebinding.ts";
@@ -31,6 +32,7 @@ export const allRows: readonly Row[] = [
   ...secondWay,
   ...redirect,
   ...echo,
+  ...echoMessages,
   ...names,
   ...addresses,
   ...rebinding,
