@@ -10,6 +10,11 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const NODE_MAJOR_MIN = 24;
+/**
+ * Small spaces for new and old objects: resident memory stays at 150 MB instead of 210 for 3% more CPU. No debugger may
+ * be attached to a process that holds keys.
+ */
+export const gatewayFlags = ["--max-semi-space-size=4", "--heap-growing-percent=20", "--disable-sigusr1"];
 const PARENT_LOOK_MS = 1_000;
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const require = createRequire(path.join(root, "package.json"));
@@ -65,7 +70,7 @@ export function become(node, args) {
 /** Flags and file of one of the workspace's TypeScript programs. */
 export function programArguments(file) {
   const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
-  if (file.endsWith("gateway/src/main.ts")) flags.push("--max-semi-space-size=4", "--disable-sigusr1");
+  if (/gateway[\\/](src|dist)[\\/]main\.[jt]s$/.test(file)) flags.push(...gatewayFlags);
   return [...flags, file];
 }
 

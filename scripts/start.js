@@ -1,7 +1,8 @@
-// npm start: builds the dashboard when it is missing, then becomes the gateway.
+// npm start: builds what is missing or older than its sources, then becomes the gateway.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { gatewayProgram } from "./build-gateway.js";
 import { become, binFile, currentNode, programArguments, root } from "./run.js";
 
 const node = currentNode();
@@ -15,4 +16,4 @@ if (!existsSync(path.join(dashboard, "dist", "index.html"))) {
   if (status !== 0)
     process.stderr.write("The dashboard could not be built; the gateway starts without it.\n");
 }
-become(node, [...programArguments(path.join(root, "gateway/src/main.ts")), ...process.argv.slice(2)]);
+become(node, [...programArguments(gatewayProgram()), ...process.argv.slice(2)]);

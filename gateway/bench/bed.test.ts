@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bed, openBed, type Target } from "./bed.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import type { ConnectResult, LoadResult } from "./load.ts";
-import type { Usage } from "./probe.ts";
+import type { Usage } from "./probe.js";
 
 let bed: Bed;
 beforeAll(async () => {

@@ -2,6 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { gatewayProgram } from "../../scripts/build-gateway.js";
+import { gatewayFlags } from "../../scripts/run.js";
 import { type Child, startChild } from "./child.ts";
 
 export interface GatewayStart {
@@ -27,9 +29,9 @@ export interface RunningGateway {
 }
 
 /** As scripts/run.js starts it. The peers run under the same flags. */
-export const PRODUCT_FLAGS = ["--conditions=source", "--max-semi-space-size=4", "--disable-sigusr1"];
-export const PROBE = ["--import", path.join(import.meta.dirname, "probe.ts")];
-export const GATEWAY_FILE = path.resolve(import.meta.dirname, "../src/main.ts");
+export const PRODUCT_FLAGS = ["--conditions=source", ...gatewayFlags];
+export const PROBE = ["--import", path.join(import.meta.dirname, "probe.js")];
+export const GATEWAY_FILE = gatewayProgram();
 export const READY = /http:\/\/localhost:(\d+)\n/;
 const READY_TIMEOUT_MS = 30_000;
 export const RULES = 20;

@@ -1,7 +1,7 @@
 // Round robin over the targets in short slices, so that whatever else the machine does hits all of them alike.
 import { setTimeout } from "node:timers/promises";
 import type { Target, TargetName } from "./bed.ts";
-import type { Usage } from "./probe.ts";
+import type { Usage } from "./probe.js";
 
 const SETTLE_MS = 500;
 

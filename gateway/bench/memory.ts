@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { type Bed, gatewayTarget } from "./bed.ts";
 import { RATE_LIMIT_PER_MINUTE, startGateway } from "./gateway.ts";
 import type { LoadRequest, LoadResult } from "./load.ts";
-import type { Usage } from "./probe.ts";
+import type { Usage } from "./probe.js";
 import { CONNECTIONS } from "./requests.ts";
 
 const CHUNK = 10_000;

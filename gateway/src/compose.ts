@@ -1,6 +1,6 @@
 // Builds the parts in order and passes them on as arguments; compose/ holds the wiring of each side.
 import packageJson from "../package.json" with { type: "json" };
-import { createGatewayApi } from "./compose/api.ts";
+import type { ApiDoor } from "./compose/api.ts";
 import { createDataPlane, createWayOut } from "./compose/data-plane.ts";
 import { closeKeeping, openKeeping, recordControl } from "./compose/keeping.ts";
 import { drain, startRegularWork } from "./compose/life.ts";
@@ -43,17 +43,16 @@ export async function compose(config: Config, log: Log): Promise<Gateway> {
     changed,
     log: (message, detail) => log.warn(detail, message),
   });
-  const api = createGatewayApi({
-    ...parts,
-    plane,
-    rotation,
-    changed,
-    version,
-    port: () => listening?.port ?? config.port,
+  let door: ApiDoor | null = null;
+  const openDoor = lazily(async () => {
+    const { openApiDoor } = await import("./compose/api.ts");
+    const port = () => listening?.port ?? config.port;
+    door = openApiDoor({ ...parts, plane, rotation, changed, version, port });
+    return door.serve;
   });
   serveTunnels(plane);
   const controlPlane = createControlPlane({
-    api,
+    api: openDoor,
     isReady: () => !plane.stopping && !plane.policy.stale && plane.audit.healthy,
     dashboard: serveDashboard(config.allowedHosts),
   });
@@ -65,10 +64,12 @@ export async function compose(config: Config, log: Log): Promise<Gateway> {
   const work = startRegularWork({ ...parts, plane, changed });
   rotation.start();
   recordControl(keeping, "gateway.started", { version, port: bound.port });
-  const stop = once(async () => {
+  setImmediate(() => void openDoor());
+  const stop = lazily(async () => {
     work.stop();
     rotation.stop();
-    await drain(plane, bound, api);
+    await openDoor();
+    await drain(plane, bound, () => door?.close());
     recordControl(keeping, "gateway.stopped", {});
     closeKeeping(keeping);
   });
@@ -88,7 +89,7 @@ function changeHandler(plane: DataPlane, configuration: Configuration, log: Log)
   };
 }
 
-function once(work: () => Promise<void>): () => Promise<void> {
-  let started: Promise<void> | undefined;
+function lazily<T>(work: () => Promise<T>): () => Promise<T> {
+  let started: Promise<T> | undefined;
   return () => (started ??= work());
 }

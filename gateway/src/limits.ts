@@ -100,7 +100,7 @@ export const limits = {
   auditRetireBatchRows: 500,
 
   // store
-  storeCheckpointIntervalMs: 1_000,
+  storeCheckpointIntervalMs: 4_000,
   /** a larger database is checked without its audit rows after a kill */
   storeQuickCheckBytesMax: 64 * MEBI,
 

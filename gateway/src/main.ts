@@ -1,14 +1,28 @@
 // The process: configuration → parts → listening → drain on a signal. Everything heavy is imported after the compile
 // cache is on.
+import { mkdirSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import os from "node:os";
 import path from "node:path";
 
-enableCompileCache(path.join(os.tmpdir(), `onecli-compile-cache-${process.getuid?.() ?? 0}`));
+const cache = compileCacheDirectory();
+if (cache !== undefined) enableCompileCache(cache);
 const { ConfigError, readConfig } = await import("./config.ts");
 const { compose } = await import("./compose.ts");
 const { banner } = await import("./banner.ts");
 const { createLog } = await import("./log.ts");
+
+/** Where no other user can plant code: beside the data, for its owner only. undefined = no cache. */
+function compileCacheDirectory(): string | undefined {
+  const home = process.env["HOME"] ?? os.homedir();
+  const directory = path.join(process.env["ONECLI_DATA_DIR"] ?? path.join(home, ".onecli", "data"), "cache");
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return directory;
+  } catch {
+    return undefined;
+  }
+}
 
 const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
 

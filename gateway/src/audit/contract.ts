@@ -3,7 +3,7 @@ import type { Rule } from "../model.ts";
 
 /** The opening of an exchange: on disk before the first byte goes to the origin. */
 export interface Opening {
-  /** UUID, the same in the closing row */
+  /** unique, the same in the closing row */
   readonly exchangeId: string;
   readonly agentId: string;
   readonly agent: string;

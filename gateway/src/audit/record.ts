@@ -64,8 +64,12 @@ function textOrNull(value: string | null): string {
   return value === null ? "null" : text(value);
 }
 
+/** Printable ASCII that JSON writes as it is; most values are. */
+const PLAIN = /^[ !#-[\]-~]{0,256}$/;
+
 /** JSON.stringify also escapes lone surrogates, so the text survives UTF-8 and hashes the same when read back. */
 function text(value: string): string {
+  if (PLAIN.test(value)) return `"${value}"`;
   if (value.length <= limits.auditTextCharactersMax) return JSON.stringify(value);
   return JSON.stringify(`${value.slice(0, limits.auditTextCharactersMax)}…`);
 }

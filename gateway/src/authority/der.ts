@@ -1,7 +1,9 @@
 // ASN.1 values by name (X.690 DER), on node-forge's encoder.
-import forge from "node-forge";
+// Only the encoder is loaded: the rest of the library takes time and memory at every start.
+import type forge from "node-forge";
+import asn1 from "node-forge/lib/asn1.js";
+import util from "node-forge/lib/util.js";
 
-const { asn1 } = forge;
 const { Class, Type } = asn1;
 
 export type Asn1 = forge.asn1.Asn1;
@@ -12,7 +14,7 @@ export const oid = (dotted: string) => primitive(Type.OID, asn1.oidToDer(dotted)
 export const boolean = (value: boolean) => primitive(Type.BOOLEAN, value ? "\xff" : "\x00");
 export const integer = (bytes: Uint8Array) => primitive(Type.INTEGER, binary(bytes));
 export const octetString = (bytes: Uint8Array) => primitive(Type.OCTETSTRING, binary(bytes));
-export const utf8String = (text: string) => primitive(Type.UTF8, forge.util.encodeUtf8(text));
+export const utf8String = (text: string) => primitive(Type.UTF8, util.encodeUtf8(text));
 
 /** `unused` bits at the end do not count. */
 export function bitString(bytes: Uint8Array, unused = 0): Asn1 {

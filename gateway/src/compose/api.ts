@@ -1,9 +1,10 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import tls from "node:tls";
-import { type Api, createApi } from "../api/app.ts";
+import { getRequestListener } from "@hono/node-server";
+import { createApi } from "../api/app.ts";
 import type { ApiParts } from "../api/contract.ts";
 import type { Config } from "../config.ts";
 import { openAgentToken } from "../vault/agent-token.ts";
-import { createMetrics } from "../metrics.ts";
 import { findConflict } from "../policy/credential-conflict.ts";
 import { validateHostPattern } from "../policy/match-host.ts";
 import { validatePathPattern } from "../policy/match-path.ts";
@@ -20,7 +21,26 @@ export interface ApiComposition extends Omit<DataPlaneComposition, "wayOut"> {
   readonly port: () => number;
 }
 
-export function createGatewayApi(parts: ApiComposition): Api {
+export interface ApiDoor {
+  readonly serve: (request: IncomingMessage, answer: ServerResponse) => void;
+  /** Releases what is held. */
+  close(): void;
+}
+
+/** Imported when the proxy serves already: nothing of it is needed for a call of an agent. */
+export function openApiDoor(parts: ApiComposition): ApiDoor {
+  const api = createGatewayApi(parts);
+  const listener = getRequestListener(
+    (request, env) => {
+      const { incoming } = env as { incoming: IncomingMessage };
+      return api.fetch(request, { source: incoming.socket.remoteAddress ?? "unix" });
+    },
+    { overrideGlobalObjects: false },
+  );
+  return { serve: (request, answer) => void listener(request, answer), close: () => api.close() };
+}
+
+function createGatewayApi(parts: ApiComposition) {
   const { keeping, configuration, plane, rotation, log, clock, changed } = parts;
   const { store, vault, audit, authority } = keeping;
   let roots: string | null = null;
@@ -44,9 +64,17 @@ export function createGatewayApi(parts: ApiComposition): Api {
     rotateSecret: (id, actor) => rotation.rotate(id, actor),
     listAudit: (query) => audit.list(query),
     verifyAudit: () => audit.verify(),
-    metrics: createMetrics(plane),
+    metrics: metricsOf(plane),
     log: (message, detail) => log.error(detail, message),
   });
+}
+
+function metricsOf(plane: DataPlane): () => Promise<string> {
+  let metrics: (() => Promise<string>) | undefined;
+  return async () => {
+    metrics ??= (await import("../metrics.ts")).createMetrics(plane);
+    return metrics();
+  };
 }
 
 function settingsOf(config: Config, { version, port }: ApiComposition): ApiParts["settings"] {

@@ -1,6 +1,5 @@
 // What happens beside the requests: regular work while the gateway runs, and its orderly end.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Api } from "../api/app.ts";
 import { startRetention } from "../audit/retention.ts";
 import { limits } from "../limits.ts";
 import type { Listening } from "../proxy/listener.ts";
@@ -46,9 +45,9 @@ export function startRegularWork({ config, log, clock, plane, keeping, changed }
 }
 
 /** New exchanges are refused, running ones may end; what is left after the time-out is cut. */
-export async function drain(plane: DataPlane, listening: Listening, api: Api): Promise<void> {
+export async function drain(plane: DataPlane, listening: Listening, closeApi: () => void): Promise<void> {
   plane.stopping = true;
-  api.close();
+  closeApi();
   await listening.close();
   for (const tunnel of plane.live.tunnels) if (tunnel.protocol === null) tunnel.socket.destroy();
   const until = plane.clock() + limits.drainTimeoutMs;

@@ -167,6 +167,10 @@ const authenticationFields = new Set([
   "private-token",
 ]);
 
+const mayAuthenticate = Array.from({ length: 32 }, (_, length) =>
+  [...authenticationFields].some((name) => name.length === length),
+);
+
 function placeholderLeft(outgoing: Outgoing): string | null {
   const { fields } = outgoing;
   if (outgoing.path.includes(FAKE_MARK)) return "the path";
@@ -174,8 +178,10 @@ function placeholderLeft(outgoing: Outgoing): string | null {
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const value = fields[i + 1] as string;
     if (value.includes(FAKE_MARK)) return `the field ${fields[i]}`;
-    const name = (fields[i] as string).toLowerCase();
-    if (authenticationFields.has(name) && isPlaceholderCredential(value)) return `the field ${fields[i]}`;
+    const name = fields[i] as string;
+    if (!mayAuthenticate[name.length]) continue;
+    if (authenticationFields.has(name.toLowerCase()) && isPlaceholderCredential(value))
+      return `the field ${fields[i]}`;
   }
   return outgoing.body !== null && outgoing.body.includes(FAKE_MARK) ? "the body" : null;
 }

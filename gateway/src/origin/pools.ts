@@ -1,7 +1,8 @@
 // Connections to origins: one undici pool per agent, scheme and authority, so that no answer on a connection that one
 // agent used can reach another. Bounded, the least recently used goes first; idle ones are closed.
 import type { Socket } from "node:net";
-import { type buildConnector, Pool } from "undici";
+import type { buildConnector } from "undici";
+import Pool from "undici/lib/dispatcher/pool.js";
 import { limits } from "../limits.ts";
 import type { Clock } from "../model.ts";
 import { formatAuthority } from "../target/authority.ts";

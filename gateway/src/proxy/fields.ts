@@ -38,14 +38,23 @@ const responseHopByHop = new Set([
 
 const none: ReadonlySet<string> = new Set();
 
+/** Most names have a length that none of the set has: they need not be lower-cased to know. */
+function lengthsOf(names: ReadonlySet<string>): readonly boolean[] {
+  const longest = Math.max(...[...names].map((name) => name.length));
+  const present = new Set([...names].map((name) => name.length));
+  return Array.from({ length: longest + 1 }, (_, length) => present.has(length));
+}
+const requestLengths = lengthsOf(requestHopByHop);
+const responseLengths = lengthsOf(responseHopByHop);
+
 /** Client's fields without the hop-by-hop ones; duplicates and order kept, `Host` first. */
 export function requestFields(raw: readonly string[], host: string): string[] {
   const named = connectionOptions(raw);
   const fields = ["Host", host];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
-    const lower = name.toLowerCase();
-    if (requestHopByHop.has(lower) || named.has(lower)) continue;
+    if (requestLengths[name.length] === true && requestHopByHop.has(name.toLowerCase())) continue;
+    if (named.size > 0 && named.has(name.toLowerCase())) continue;
     fields.push(name, raw[i + 1] as string);
   }
   return fields;
@@ -57,9 +66,11 @@ export function responseFields(raw: readonly Buffer[] | readonly string[]): stri
   let named: ReadonlySet<string> = none;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = latin1(raw[i] as Buffer | string);
-    const lower = name.toLowerCase();
-    if (lower === "connection") named = optionsOf(latin1(raw[i + 1] as Buffer | string), named);
-    if (responseHopByHop.has(lower)) continue;
+    if (responseLengths[name.length] === true) {
+      const lower = name.toLowerCase();
+      if (lower === "connection") named = optionsOf(latin1(raw[i + 1] as Buffer | string), named);
+      if (responseHopByHop.has(lower)) continue;
+    }
     fields.push(name, latin1(raw[i + 1] as Buffer | string));
   }
   return named.size === 0 ? fields : without(fields, named);

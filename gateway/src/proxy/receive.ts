@@ -106,7 +106,9 @@ function framingProblem(request: IncomingMessage): Refusal | null {
 function hostProblem(request: IncomingMessage, aim: Aim): Refusal | null {
   const hosts = fieldCount(request.rawHeaders, "host");
   if (hosts !== 1) return malformed(hosts === 0 ? "The Host field is missing" : "More than one Host field");
-  const host = parseAuthority(fieldValue(request.rawHeaders, "host") ?? "", aim.secure ? 443 : 80);
+  const written = fieldValue(request.rawHeaders, "host") ?? "";
+  if (written === aim.authority.host && aim.authority.port === (aim.secure ? 443 : 80)) return null;
+  const host = parseAuthority(written, aim.secure ? 443 : 80);
   if (host === null) return malformed("The Host field is not a host");
   // A client behind `CONNECT host:80` with TLS, or 443 without, leaves the port out by the scheme that it thinks of.
   if (sameAuthority(host, aim.authority)) return null;

@@ -1,5 +1,5 @@
 // On record before the first byte goes to the origin.
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { OpenResult } from "../audit/contract.ts";
 import type { Credential } from "../model.ts";
 import { formatAuthority } from "../target/authority.ts";
@@ -18,6 +18,15 @@ export interface Recorded {
 
 const noNames: readonly string[] = [];
 
+/** Unique over all starts: the random part is this process's own. */
+const process96 = randomBytes(12).toString("hex");
+let exchanges = 0;
+
+function nextExchangeId(): string {
+  exchanges += 1;
+  return `${process96}-${exchanges.toString(36)}`;
+}
+
 export function record(
   plane: DataPlane,
   credentialed: Credentialed,
@@ -25,7 +34,7 @@ export function record(
 ): void {
   const { authenticated, rule, limits } = credentialed.permitted;
   const { received, identity } = authenticated;
-  const exchangeId = randomUUID();
+  const exchangeId = nextExchangeId();
   plane.audit.open(
     {
       exchangeId,

@@ -1,7 +1,8 @@
 // One HTTPS call of the gateway's own, through the guarded dialer; redirects are answers like any other.
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { type buildConnector, Client } from "undici";
+import type { buildConnector } from "undici";
+import Client from "undici/lib/dispatcher/client.js";
 import { limits } from "../limits.ts";
 import { DialError, type Dialer } from "../origin/contract.ts";
 import { formatAuthority, parseAuthority } from "../target/authority.ts";

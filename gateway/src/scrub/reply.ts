@@ -71,6 +71,8 @@ function emptyBody({ answer }: ScrubbedReplyParts, head: AnswerHead): Body {
 
 const idle = { resume: () => undefined, destroy: () => undefined };
 
+const ONE_PIECE_BYTES_MAX = 8 * 1024;
+
 /** Small, and its length is known: searched whole, so that the new length can be told. */
 function heldBody({ answer, scrubber }: ScrubbedReplyParts, head: AnswerHead): Body {
   const chunks: Buffer[] = [];
@@ -83,7 +85,9 @@ function heldBody({ answer, scrubber }: ScrubbedReplyParts, head: AnswerHead): B
     end() {
       const body = scrubber.whole(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
       answer.writeHead(head.status, head.reason, withLength(head.fields, body.length));
-      answer.end(body);
+      // As text it leaves in one piece with the header section.
+      if (body.length <= ONE_PIECE_BYTES_MAX) answer.end(body.toString("latin1"), "latin1");
+      else answer.end(body);
     },
   };
 }

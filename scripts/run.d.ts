@@ -1,0 +1,2 @@
+/** Flags under which the gateway is run. */
+export const gatewayFlags: readonly string[];
