@@ -41,4 +41,4 @@ VOLUME /data
 EXPOSE 10254
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.ONECLI_PORT ?? 10254}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--conditions=source", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=4", "--disable-sigusr1", "gateway/src/main.ts"]
+CMD ["node", "--conditions=source", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=4", "--heap-growing-percent=20", "--disable-sigusr1", "gateway/src/main.ts"]

@@ -49,7 +49,10 @@ async function packAll(names: readonly string[]): Promise<string[]> {
   packed = {};
   const tarballs: string[] = [];
   for (const name of names) {
-    const { stdout } = await run("npm", ["pack", "--json"], { cwd: path.join(copy, name), env });
+    const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts=false"], {
+      cwd: path.join(copy, name),
+      env,
+    });
     const [entry] = JSON.parse(stdout.slice(stdout.search(/^\[/m))) as {
       filename: string;
       files: { path: string }[];

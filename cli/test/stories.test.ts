@@ -81,7 +81,7 @@ describe("output", () => {
       at: "2026-01-01T00:00:00.000Z",
       path: "/\u001b[2J\u202e\u009b1m",
     };
-    standIn.answers.listAudit = { records: [hostile], nextBefore: null };
+    standIn.answers.listAudit = { records: [hostile], nextBefore: null, nextAfter: null };
     for (const form of ["json", "table"]) {
       const { stdout } = await user.run(["audit", "list", "-o", form]);
       expect(stdout).toContain("2J");

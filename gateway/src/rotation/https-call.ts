@@ -1,8 +1,7 @@
 // One HTTPS call of the gateway's own, through the guarded dialer; redirects are answers like any other.
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import type { buildConnector } from "undici";
-import Client from "undici/lib/dispatcher/client.js";
+import type { buildConnector, Client } from "undici";
 import { limits } from "../limits.ts";
 import { DialError, type Dialer } from "../origin/contract.ts";
 import { formatAuthority, parseAuthority } from "../target/authority.ts";
@@ -36,7 +35,7 @@ export interface HttpsAnswer {
 
 /** @throws RotationError naming at most the host */
 export async function callHttps<T>(call: HttpsCall, read: (answer: HttpsAnswer) => Promise<T>): Promise<T> {
-  const client = openClient(call);
+  const client = await openClient(call);
   try {
     const { method, path, fields, body, signal } = call;
     const answer = await client.request({ method, path, headers: fields, body, signal, reset: true });
@@ -64,8 +63,10 @@ export function parseDestination(text: string, what: string): Destination {
   return { authority, target };
 }
 
-function openClient({ dialer, authority, signal }: HttpsCall): Client {
-  return new Client(`https://${formatAuthority(authority, HTTPS_PORT)}`, {
+/** The client is seldom needed, so it is loaded when it is. */
+async function openClient({ dialer, authority, signal }: HttpsCall): Promise<Client> {
+  const undici = await import("undici");
+  return new undici.Client(`https://${formatAuthority(authority, HTTPS_PORT)}`, {
     allowH2: false,
     pipelining: 1,
     headersTimeout: rotationLimits.stepTimeoutMs,

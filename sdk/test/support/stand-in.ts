@@ -266,7 +266,7 @@ const handlers: Partial<Record<EndpointName, Handler>> = {
       after === null
         ? wanted.toReversed().slice(0, limit)
         : wanted.filter((row) => Number(row["seq"]) > Number(after)).slice(0, limit);
-    return ok({ records, nextBefore: null });
+    return ok({ records, nextBefore: null, nextAfter: null });
   },
   verifyAudit: () => ok({ valid: true, records: 3, segments: 1, fromSeq: 1, toSeq: 3, problem: null }),
   listApiKeys: (memory) => ok(memory.apiKeys),
