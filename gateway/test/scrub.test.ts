@@ -140,6 +140,21 @@ describe("an origin that echoes the credential", () => {
   });
 });
 
+describe("an origin that keeps the credential", () => {
+  test("and shows it on a path where it is not placed: the agent gets none of it", async () => {
+    await gateway.secret({
+      name: "Narrow key",
+      type: "generic",
+      value: "narrow-value-0123456789",
+      hostPattern: HOST,
+      pathPattern: "/v1/*",
+      injectionConfig: { headerName: "x-narrow" },
+    });
+    origin.handle((_, response) => response.end("kept: narrow-value-0123456789"));
+    expect(parseAnswer(await call()).body).toMatch(/^kept: OneCLIFake/);
+  });
+});
+
 describe("an answer without a credential in it", () => {
   test("flows: the first event is not held back", async () => {
     origin.handle((_, response) => {

@@ -30,8 +30,10 @@ export interface Identity {
   readonly token: AgentToken;
 }
 
-/** Opaque outside policy/. */
+/** Opaque outside policy/, but for `reachable`. */
 export interface Route {
+  /** what the agent may use somewhere at this authority, whatever the path and method */
+  readonly reachable: readonly Credential[];
   readonly defaultAction: DefaultAction;
   readonly rules: readonly unknown[];
   readonly credentials: readonly unknown[];

@@ -55,12 +55,14 @@ function compile(input: PolicyInput): Compiled {
 /** An agent that is gone meets the rules for everyone, a default of deny, and no credential. */
 function routeFor(compiled: Compiled, agentId: string, authority: Authority): CompiledRoute {
   const agent = compiled.agents.get(agentId);
+  const credentials = credentialsFor(compiled.credentials, authority).filter(({ credential }) =>
+    mayUse(compiled, agent, credential),
+  );
   return {
+    reachable: credentials.map(({ credential }) => credential),
     defaultAction: agent === undefined ? "deny" : (agent.defaultAction ?? compiled.input.defaultAction),
     rules: rulesFor(compiled.rules, agentId, authority),
-    credentials: credentialsFor(compiled.credentials, authority).filter(({ credential }) =>
-      mayUse(compiled, agent, credential),
-    ),
+    credentials,
   };
 }
 

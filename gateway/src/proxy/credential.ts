@@ -9,6 +9,7 @@ import type { Permitted } from "./enforce.ts";
 import { requestFields } from "./fields.ts";
 import type { LiveConnections } from "./live.ts";
 import type { DataPlane } from "./plane.ts";
+import { route } from "./route.ts";
 import type { Received } from "./receive.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 
@@ -69,7 +70,10 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
     : null;
   const placed =
     rewriter === null ? outcome.placed : [...new Set([...outcome.placed, ...rewriter.credentials])];
-  const scrubber = plane.scrubbers.scrubberFor(identity.agent.id, placed);
+  // An origin may keep what it was sent and show it on another path.
+  const { received } = permitted.authenticated;
+  const searched = received.secure ? route(plane, permitted.authenticated).reachable : placed;
+  const scrubber = plane.scrubbers.scrubberFor(identity.agent.id, searched);
   // The most specific is placed last.
   const issuer = placed.findLast(({ issuesTokens }) => issuesTokens !== null) ?? null;
   if (scrubber !== null || rewriter !== null || issuer !== null) askForSearchable(outgoing);
