@@ -8,6 +8,8 @@ export default defineConfig({
     include: ["{gateway,cli,sdk,runner,migrations,scripts,test}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "**/soak/**"],
     pool: "forks",
+    // Many tests wait for a time-out or another process: one worker more than small machines have cores.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     coverage: {
