@@ -82,6 +82,8 @@ export const limits = {
   hostNameBytesMax: 253,
 
   // audit
+  /** how long a closing row may wait for an opening's transaction to go with */
+  auditCloseDelayMs: 20,
   auditQueueRowsMax: 20_000,
   auditSegmentRowsMax: 100_000,
   auditRefusalSourcesMax: 1_000,

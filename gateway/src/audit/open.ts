@@ -44,6 +44,8 @@ interface Writer {
   scheduled: boolean;
   /** while commits fail, rows that nobody waits for are tried again after a pause and not in every turn */
   retry: NodeJS.Timeout | undefined;
+  /** for closing rows that no opening took along */
+  soon: NodeJS.Timeout | undefined;
   healthy: boolean;
   stopped: boolean;
   /** rows that found no room in the queue since the last commit */
@@ -65,6 +67,7 @@ export function openAudit(options: AuditOptions): AuditTrail {
     queue: [],
     scheduled: false,
     retry: undefined,
+    soon: undefined,
     healthy: true,
     stopped: false,
     dropped: 0,
@@ -82,7 +85,7 @@ function auditTrail(writer: Writer, anchorKey: Buffer): AuditTrail {
       if (writer.stopped || writer.queue.length >= limits.auditQueueRowsMax) return done(unavailable);
       return enqueue(writer, waiting(openTail(at(), opening), opening, done));
     },
-    close: (closing) => enqueue(writer, unattended(closeTail(at(), closing))),
+    close: (closing) => enqueue(writer, unattended(closeTail(at(), closing)), "soon"),
     refuse: (event) => enqueue(writer, unattended(refusalTail(at(), event))),
     challenge: (source) => challenges.add(source),
     control: (event) => control(writer, at(), event),
@@ -101,13 +104,20 @@ function auditTrail(writer: Writer, anchorKey: Buffer): AuditTrail {
 }
 
 /** Closings and refusals get as much room again: their exchanges are over, and what they tell is not to be lost. */
-function enqueue(writer: Writer, entry: Entry): void {
+function enqueue(writer: Writer, entry: Entry, when: "now" | "soon" = "now"): void {
   if (writer.stopped || writer.queue.length >= limits.auditQueueRowsMax * 2) {
     writer.dropped++;
     return;
   }
   writer.queue.push(entry);
-  schedule(writer);
+  if (when === "now") schedule(writer);
+  else writer.soon ??= setTimeout(flushSoon, limits.auditCloseDelayMs, writer).unref();
+}
+
+/** Nobody waits for a closing row: it goes with the next opening's transaction, or a little later by itself. */
+function flushSoon(writer: Writer): void {
+  writer.soon = undefined;
+  if (writer.queue.length > 0) schedule(writer);
 }
 
 function schedule(writer: Writer): void {
@@ -122,6 +132,8 @@ function schedule(writer: Writer): void {
 
 function flush(writer: Writer): void {
   writer.scheduled = false;
+  clearTimeout(writer.soon);
+  writer.soon = undefined;
   clearTimeout(writer.retry);
   writer.retry = undefined;
   const batch = writer.queue;
