@@ -1,14 +1,15 @@
 // npm run soak: hours of a gateway's life in a minute (SOAK=short, the default) or an afternoon's worth (SOAK=full).
 import { byDatabase, openLedger } from "../crash/ledger.ts";
 import { openStage, type Stage } from "../crash/stage.ts";
+import { fuzz } from "../fuzz/fuzz.ts";
 import { createFigures, type Figures } from "./figures.ts";
 import { soakKills } from "./kills.ts";
 import { filesIn, leaksIn } from "./leaks.ts";
 import { soakTraffic } from "./traffic.ts";
 
 const plans = {
-  short: { kills: 5, requests: 100_000, msMax: 50_000 },
-  full: { kills: 50, requests: 1_000_000, msMax: Infinity },
+  short: { kills: 5, requests: 100_000, msMax: 50_000, fuzzMs: 5_000 },
+  full: { kills: 50, requests: 1_000_000, msMax: Infinity, fuzzMs: 600_000 },
 } as const;
 
 // With room, V8 lets garbage lie for minutes, which looks like a leak; within a bound, only what is held can grow.
@@ -31,8 +32,17 @@ async function main(): Promise<void> {
   } finally {
     await stage.close();
   }
+  await soakFuzz(plan.fuzzMs, figures);
   figures.note("duration", `${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   if (figures.end().failed > 0) process.exitCode = 1;
+}
+
+/** From another seed each day, which is printed: a finding can be played again. */
+async function soakFuzz(msMax: number, figures: Figures): Promise<void> {
+  const seed = Math.floor(Date.now() / 86_400_000) * 1_000_000;
+  const { inputs, findings } = await fuzz({ seed, msMax, inputsMax: Number.MAX_SAFE_INTEGER });
+  const found = `${findings.length} in ${inputs} broken inputs from seed ${seed} on`;
+  figures.check("fuzzing", [found, ...findings].join("; "), findings.length === 0);
 }
 
 async function stop({ gateway, values, token }: Stage, figures: Figures): Promise<void> {
