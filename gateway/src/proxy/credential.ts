@@ -1,5 +1,5 @@
 // The request as it will leave, with the real values in it.
-import type { Outgoing } from "../inject/contract.ts";
+import type { InjectionOutcome, Outgoing } from "../inject/contract.ts";
 import type { Credential } from "../model.ts";
 import { removeField, setField } from "../inject/place.ts";
 import { limits } from "../limits.ts";
@@ -54,16 +54,7 @@ export function credential(
 function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Credentialed | Refusal {
   const { identity } = permitted.authenticated;
   const outcome = plane.injector.inject(identity.agent.id, permitted.credentials, outgoing);
-  if (!outcome.ok) {
-    const { code, message, secret } = outcome;
-    return refusal(code, {
-      message,
-      detail: {
-        secret,
-        missing: secret === null ? "a secret for this host and path" : "a place for the fake key",
-      },
-    });
-  }
+  if (!outcome.ok) return notInjected(outcome);
   if (outgoing.body !== null) setContentLength(outgoing);
   const rewriter = permitted.authenticated.received.isUpgrade
     ? plane.injector.textRewriter(identity.agent.id, permitted.credentials)
@@ -85,6 +76,11 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
     issuer,
     rewriteText: rewriter?.rewrite ?? null,
   } as unknown as Credentialed;
+}
+
+function notInjected({ code, message, secret }: Extract<InjectionOutcome, { ok: false }>): Refusal {
+  const missing = secret === null ? "a secret for this host and path" : "a place for the fake key";
+  return refusal(code, { message, detail: { secret, missing } });
 }
 
 /**

@@ -22,7 +22,11 @@ export function connectTo(port: number): Promise<net.Socket> {
 }
 
 /** Everything the peer sends until it closes, or until `enough` says so. */
-export function readUntil(socket: Duplex, enough: (text: string) => boolean = () => false, ms = 10_000): Promise<string> {
+export function readUntil(
+  socket: Duplex,
+  enough: (text: string) => boolean = () => false,
+  ms = 10_000,
+): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
     const done = () => {
@@ -62,16 +66,24 @@ export function isWholeAnswer(text: string): boolean {
 }
 
 /** CONNECT; resolves with the socket and the proxy's answer. */
-export async function openTunnel(via: Via, authority: string): Promise<{ socket: net.Socket; answer: string }> {
+export async function openTunnel(
+  via: Via,
+  authority: string,
+): Promise<{ socket: net.Socket; answer: string }> {
   const socket = await connectTo(via.port);
-  const auth = via.token === null || via.token === undefined ? "" : `Proxy-Authorization: ${basic(via.token)}\r\n`;
+  const auth =
+    via.token === null || via.token === undefined ? "" : `Proxy-Authorization: ${basic(via.token)}\r\n`;
   socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${auth}\r\n`);
   const answer = await readUntil(socket, (text) => text.includes("\r\n\r\n"));
   return { socket, answer };
 }
 
 /** TLS inside a tunnel. `serverName` differs from the tunnel's host in tests of mismatches. */
-export async function openSecureTunnel(via: Via, authority: string, serverName?: string): Promise<tls.TLSSocket> {
+export async function openSecureTunnel(
+  via: Via,
+  authority: string,
+  serverName?: string,
+): Promise<tls.TLSSocket> {
   const { socket, answer } = await openTunnel(via, authority);
   if (!answer.startsWith("HTTP/1.1 200")) throw new Error(`no tunnel: ${answer.split("\r\n", 1)[0]}`);
   const host = authority.replace(/:\d+$/, "");
@@ -89,7 +101,12 @@ export async function openSecureTunnel(via: Via, authority: string, serverName?:
 }
 
 /** One request with a whole answer over a fresh TLS tunnel. */
-export async function tunnelExchange(via: Via, authority: string, bytes: string | Buffer, ms?: number): Promise<string> {
+export async function tunnelExchange(
+  via: Via,
+  authority: string,
+  bytes: string | Buffer,
+  ms?: number,
+): Promise<string> {
   const socket = await openSecureTunnel(via, authority);
   socket.write(bytes);
   const answer = await readUntil(socket, isWholeAnswer, ms);
@@ -119,7 +136,7 @@ export function parseAnswer(text: string): Answer {
 
 function joinChunks(text: string): string {
   let body = "";
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const lineEnd = text.indexOf("\r\n", at);
     const size = Number.parseInt(text.slice(at, lineEnd), 16);
     if (!(size > 0)) break;
