@@ -55,12 +55,22 @@ export type Config = Readonly<Partial<Record<"api-host", string>>>;
 export async function readConfig(context: Context): Promise<Config> {
   const content = await contentOf(configFile(context));
   if (content === undefined) return {};
+  const value = memberOf(parsed(content, configFile(context)), "api-host");
+  if (value === undefined) return {};
+  if (typeof value === "string") return { "api-host": value };
+  throw new CliError(`${configFile(context)}: "api-host" is not text`, { hint: "mend or delete it" });
+}
+
+function parsed(content: string, file: string): unknown {
   try {
-    const value: unknown = (JSON.parse(content) as Record<string, unknown>)["api-host"];
-    return typeof value === "string" ? { "api-host": value } : {};
+    return JSON.parse(content);
   } catch {
-    throw new CliError(`${configFile(context)} is not JSON`, { hint: "mend or delete it" });
+    throw new CliError(`${file} is not JSON`, { hint: "mend or delete it" });
   }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
 export async function writeConfig(context: Context, config: Config): Promise<void> {

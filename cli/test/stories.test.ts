@@ -471,6 +471,23 @@ test("settings are kept, and the environment wins over them", async () => {
   expect(told.json).toMatchObject({ key: "api-host", value: "http://other:1" });
 });
 
+test.each([
+  ["{bad", "is not JSON"],
+  ['{"api-host":5}', '"api-host" is not text'],
+  ['{"api-host":"localhost"}', "is not the address of a gateway"],
+])(
+  "settings that read %s are an error that names what is wrong, not passed over",
+  async (content, sentence) => {
+    const env = { ONECLI_URL: "" };
+    await user.run(["config", "set", "api-host", standIn.url], { env });
+    writeFileSync(path.join(user.home, ".onecli", "config.json"), content);
+    const told = await user.run(["agents", "list"], { env });
+    expect(told.exitCode).toBe(1);
+    expect(told.error["error"]).toContain(sentence);
+    expect(standIn.requests).toEqual([]);
+  },
+);
+
 test("keys, vault, status and version answer", async () => {
   const { json } = await user.run(["api-keys", "create", "--name", "ci", "--role", "read"]);
   expect(json).toMatchObject({ role: "read", apiKey: expect.stringMatching(/^oc_/) });

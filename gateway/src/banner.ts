@@ -1,4 +1,5 @@
 // What a person sees at the start: where it is, where the key lies, what to type next.
+import { existsSync } from "node:fs";
 import type { Gateway } from "./compose.ts";
 import type { Config } from "./config.ts";
 
@@ -8,15 +9,11 @@ export function banner(gateway: Gateway, config: Config): string {
     .addresses()
     .filter(({ servesControlPlane }) => !servesControlPlane)
     .map(({ address, port }) => `${address}:${port}`);
-  const key =
-    config.apiKey === null
-      ? `in ${config.credentialsFile} (the onecli command reads it there)`
-      : "the one in ONECLI_API_KEY";
   const lines = [
     `OneCLI gateway ${gateway.version}`,
     `  API and dashboard  ${url}`,
     `  proxy for agents   http://localhost:${gateway.port}${proxyOnly.length > 0 ? `, for containers ${proxyOnly.join(", ")}` : ""}`,
-    `  admin key          ${key}`,
+    `  admin key          ${whereKeyLies(config)}`,
     `  data               ${config.dataDir}`,
     ...(gateway.isNew
       ? [
@@ -27,4 +24,11 @@ export function banner(gateway: Gateway, config: Config): string {
       : []),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Only its hash is kept: a file that is gone can't be written again, and no one should look for it there. */
+function whereKeyLies({ apiKey, credentialsFile }: Config): string {
+  if (apiKey !== null) return "the one in ONECLI_API_KEY";
+  if (existsSync(credentialsFile)) return `in ${credentialsFile} (the onecli command reads it there)`;
+  return `made earlier, and not in ${credentialsFile}; a start with ONECLI_API_KEY=oc_<64 hex digits> adds another`;
 }

@@ -11,6 +11,11 @@ const port = z.coerce
   .min(0, "must be between 0 and 65535")
   .max(65_535, "must be between 0 and 65535");
 
+const numberOf = (unit: string, { min, max }: { min: number; max: number }) => {
+  const message = `must be a number of ${unit} from ${min} to ${max}`;
+  return z.coerce.number({ error: message }).min(min, message).max(max, message);
+};
+
 const list = z.string().transform((text) =>
   text
     .split(",")
@@ -21,6 +26,24 @@ const list = z.string().transform((text) =>
 const portList = list
   .transform((entries) => entries.map(Number))
   .pipe(z.array(z.int("must be ports, e.g. 443,8443").min(1).max(65_535)));
+const namesOnly = list.pipe(
+  z.array(
+    z
+      .string()
+      .regex(
+        /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/,
+        "must be host names without scheme and port, e.g. localhost,[::1]",
+      ),
+  ),
+);
+/** Passed on to agents as it stands: what no program understands would match nothing, unnoticed. */
+const directNames = z
+  .string()
+  .regex(
+    /^[\w.*:/[\]-]*(?:\s*,\s*[\w.*:/[\]-]*)*$/,
+    "must be names or addresses, comma-separated, e.g. .internal,10.0.0.0/8",
+  )
+  .refine((text) => !text.includes("://"), "must be names or addresses, without a scheme");
 const flagless = (value: string | undefined) =>
   value === undefined || value.trim() === "" ? undefined : value;
 
@@ -29,10 +52,10 @@ const environment = z.object({
   ONECLI_BIND_HOST: list.default(["auto"]),
   ONECLI_RESOLVE: z.string().default(""),
   ONECLI_ALLOW_PORTS: portList.default([443, 80]),
-  ONECLI_ALLOWED_HOSTS: list.default(["localhost", "127.0.0.1", "[::1]"]),
-  ONECLI_NO_PROXY: z.string().default(""),
-  ONECLI_APPROVAL_TIMEOUT: z.coerce.number().int().min(1).max(86_400).default(180),
-  ONECLI_AUDIT_RETENTION: z.coerce.number().min(0.01).max(36_500).optional(),
+  ONECLI_ALLOWED_HOSTS: namesOnly.default(["localhost", "127.0.0.1", "[::1]"]),
+  ONECLI_NO_PROXY: directNames.default(""),
+  ONECLI_APPROVAL_TIMEOUT: numberOf("seconds", { min: 1, max: 86_400 }).default(180),
+  ONECLI_AUDIT_RETENTION: numberOf("days", { min: 0.01, max: 36_500 }).optional(),
   ONECLI_AUDIT_SYNC: z.enum(["normal", "full"], "must be normal or full").default("normal"),
   ONECLI_ADMIN_PORT: port.optional(),
   ONECLI_SOCKET: z.string().optional(),

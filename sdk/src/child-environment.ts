@@ -53,15 +53,25 @@ const controlPlane = [
   "ONECLI_PASSPHRASE",
   "DATABASE_URL",
 ];
+/** They win over the variables above in their own tools, and name roots without our CA. */
+const otherRoots = [
+  "AWS_CA_BUNDLE",
+  "CARGO_HTTP_CAINFO",
+  "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+  "HTTPLIB2_CA_CERTS",
+  "NIX_SSL_CERT_FILE",
+  "PIP_CERT",
+  "npm_config_cafile",
+];
 const waysAround = ["ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
 const anthropicVariables = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 
 /**
  * What to take out of the parent's environment first: keys to the control plane, proxies that lead around the gateway,
- * and another way to log in at Anthropic, which would win over the fake key that was sent.
+ * roots of single tools, and another way to log in at Anthropic, which would win over the fake key that was sent.
  */
 export function withheldVariables(config: ContainerConfig): readonly string[] {
-  const names = [...controlPlane, ...waysAround];
+  const names = [...controlPlane, ...waysAround, ...otherRoots];
   if (anthropicVariables.some((name) => name in config.env)) names.push(...anthropicVariables);
   return names.filter((name) => !(name in config.env));
 }

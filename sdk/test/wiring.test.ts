@@ -167,6 +167,14 @@ describe("a child's environment", () => {
     expect(childEnvironment({ ...exampleConfig, env }, files)["HTTPS_PROXY"]).toBe(env.HTTPS_PROXY);
   });
 
+  test("loses the roots of single tools, which would win over the ones that know our CA", () => {
+    expect(withheldVariables(exampleConfig)).toEqual(
+      expect.arrayContaining(["AWS_CA_BUNDLE", "PIP_CERT", "npm_config_cafile"]),
+    );
+    const env = { ...exampleConfig.env, PIP_CERT: exampleConfig.caCertificateContainerPath };
+    expect(withheldVariables({ ...exampleConfig, env })).not.toContain("PIP_CERT");
+  });
+
   test("loses other ways to log in only where a fake key is sent", () => {
     expect(withheldVariables(exampleConfig)).toContain("ANTHROPIC_AUTH_TOKEN");
     expect(withheldVariables({ ...exampleConfig, env: {} })).not.toContain("ANTHROPIC_AUTH_TOKEN");

@@ -27,15 +27,13 @@ export interface WayOut {
 
 /** @param listening the gateway's own addresses, which are never dialled */
 export function createWayOut(config: Config, listening: () => Listening | null): WayOut {
-  const guard = createAddressGuard({
-    allowPrivate: config.allowPrivate,
-    ownAddresses: () => (listening()?.addresses() ?? []).map(({ address, port }) => ({ address, port })),
-  });
-  const dialer = createDialer({
-    resolver: createResolver({ overrides: config.resolve }),
-    guard,
-    extraCa: config.extraCaFile === null ? null : readExtraCa(config.extraCaFile),
-  });
+  const ownAddresses = () => (listening()?.addresses() ?? []).map(({ address, port }) => ({ address, port }));
+  const guard = named("ONECLI_ALLOW_PRIVATE", () =>
+    createAddressGuard({ allowPrivate: config.allowPrivate, ownAddresses }),
+  );
+  const resolver = named("ONECLI_RESOLVE", () => createResolver({ overrides: config.resolve }));
+  const extraCa = config.extraCaFile === null ? null : readExtraCa(config.extraCaFile);
+  const dialer = named("ONECLI_EXTRA_CA", () => createDialer({ resolver, guard, extraCa }));
   return { guard, dialer };
 }
 
@@ -75,6 +73,15 @@ export function createDataPlane(parts: DataPlaneComposition, changed: () => void
     inner: createInnerServer(),
     stopping: false,
   };
+}
+
+/** What a parser says, under the name of the variable it read. */
+function named<T>(variable: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw error instanceof RangeError ? new ConfigError([`${variable}: ${error.message}`]) : error;
+  }
 }
 
 function readExtraCa(file: string): string {

@@ -38,7 +38,7 @@ export async function listen(
   let port = config.port;
   const bind = async (address: string, handler: ControlPlane | null): Promise<void> => {
     const server = createOuterServer(plane, handler);
-    await listenOn(server, { host: address, port, exclusive: true });
+    await listenOn(server, { host: address, port, exclusive: true, portVariable: "ONECLI_PORT" });
     port = (server.address() as net.AddressInfo).port;
     bound.push({ server, address, servesControlPlane: handler !== null });
   };
@@ -85,7 +85,7 @@ async function bindAdmin(
   bound: Bound[],
 ): Promise<number> {
   const server = createOuterServer(plane, controlPlane);
-  await listenOn(server, { host: "127.0.0.1", port });
+  await listenOn(server, { host: "127.0.0.1", port, portVariable: "ONECLI_ADMIN_PORT" });
   bound.push({ server, address: "127.0.0.1", servesControlPlane: true });
   return portOf(server);
 }
@@ -135,14 +135,36 @@ function announceExposure(bound: readonly Bound[], log: Log): void {
   }
 }
 
-function listenOn(server: http.Server, options: net.ListenOptions): Promise<void> {
+interface Where extends net.ListenOptions {
+  /** the setting that chose the port */
+  readonly portVariable?: "ONECLI_PORT" | "ONECLI_ADMIN_PORT";
+}
+
+function listenOn(server: http.Server, options: Where): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const refuse = (error: NodeJS.ErrnoException) => reject(cannotListen(options, error));
+    server.once("error", refuse);
     server.listen(options, () => {
-      server.removeListener("error", reject);
+      server.removeListener("error", refuse);
       resolve();
     });
   });
+}
+
+const isNoAddressOfOurs = ["EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN", "EINVAL"];
+
+/** Says which setting to change. */
+function cannotListen({ host, port, path, portVariable }: Where, error: NodeJS.ErrnoException): Error {
+  const { code = "unknown" } = error;
+  if (path !== undefined) return new Error(`ONECLI_SOCKET: ${path} can't be made (${code})`);
+  if (isNoAddressOfOurs.includes(code)) {
+    return new Error(`ONECLI_BIND_HOST: ${host} is not an address of this machine (${code})`);
+  }
+  const where = `port ${port} on ${host}`;
+  if (code === "EADDRINUSE")
+    return new Error(`${portVariable}: ${where} is in use: end what listens there, or choose another port`);
+  if (code === "EACCES") return new Error(`${portVariable}: this user may not bind ${where}`);
+  return new Error(`${portVariable}: ${where} can't be bound (${code})`);
 }
 
 function closeServer(server: http.Server): Promise<void> {

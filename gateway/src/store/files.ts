@@ -9,13 +9,24 @@ const GROUP_AND_OTHERS = 0o077;
 
 /** Makes the directory when it is not there, refuses one that others can enter. */
 export function ensurePrivateDirectory(directory: string): void {
-  const first = mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  const first = makeDirectory(directory);
   // The umask can only take bits away, but a default ACL can add some.
   if (first !== undefined) chmodSync(directory, DIRECTORY_MODE);
   const stats = lstatSync(directory);
   if (!stats.isDirectory()) throw notPlain(directory, "directory");
   refuseForeign(directory, stats);
   refuseOpenMode(directory, stats, DIRECTORY_MODE);
+}
+
+function makeDirectory(directory: string): string | undefined {
+  try {
+    return mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  } catch (error) {
+    const { code = "unknown" } = error as NodeJS.ErrnoException;
+    throw new StoreError("permissions", `ONECLI_DATA_DIR: ${directory} can't be made (${code})`, {
+      cause: error,
+    });
+  }
 }
 
 /** Refuses the database when it, its log or its index is a link or readable by others. */

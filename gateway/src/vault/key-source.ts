@@ -43,6 +43,7 @@ function refuseSeveral({ masterKey, masterKeyFile, passphrase }: KekOptions): vo
 
 function fileKek(file: string): Kek {
   const key = readKeyFile(file);
-  if (key === undefined) throw new VaultError("key_missing", `the key file ${file} does not exist`);
+  if (key === undefined)
+    throw new VaultError("key_missing", `ONECLI_MASTER_KEY_FILE: ${file} does not exist`);
   return kekOf(key, file, "file");
 }
