@@ -9,8 +9,8 @@ import { tunnelOf } from "./intercept.ts";
 import { serve } from "./pipeline.ts";
 import type { DataPlane, Tunnel } from "./plane.ts";
 import { onClientError, onIdle } from "./client-fault.ts";
-import { malformed, refusal } from "./refusal.ts";
-import { endAndLinger, refuse, writeRaw } from "./reply.ts";
+import { malformed, refusal, renderRefusal } from "./refusal.ts";
+import { endAndLinger, recordRefusal, refuse, writeRaw } from "./reply.ts";
 import { runningTurn, takeTurn, type Turn } from "./turns.ts";
 
 /** API and dashboard; null = this listener is for the proxy alone. */
@@ -94,7 +94,9 @@ function shared(plane: DataPlane, server: http.Server): void {
 /** The handshake has no parser behind it any more: its answer is written on the bare socket. */
 function onUpgrade(plane: DataPlane, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   socket.on("error", () => socket.destroy());
-  if (isBusy(socket)) return void socket.destroy();
+  if (isBusy(request.socket)) return void request.socket.destroy();
+  // For a request with a body, which no handshake has, Node hands over a stream of its own.
+  if (socket !== request.socket) return refuseBody(plane, request);
   if (head.length > 0) socket.unshift(head);
   const answer = new ServerResponse(request);
   answer.shouldKeepAlive = false;
@@ -108,6 +110,14 @@ function onUpgrade(plane: DataPlane, request: IncomingMessage, socket: Duplex, h
   });
   (socket as net.Socket).setTimeout(0);
   takeTurn({ request, answer }, () => serve(plane, request, answer, tunnelOf(socket) ?? null));
+}
+
+function refuseBody(plane: DataPlane, request: IncomingMessage): void {
+  const tunnel = tunnelOfRequest(request);
+  const refused = malformed("A WebSocket handshake has no body");
+  recordRefusal({ plane, request, tunnel, agent: tunnel?.identity.agent ?? null }, refused);
+  const { status, fields, body } = renderRefusal(refused);
+  writeRaw(request.socket, status, fields, body);
 }
 
 /** Node gives the bare socket away even while an earlier, pipelined request is being answered on it. */
