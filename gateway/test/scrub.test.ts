@@ -121,9 +121,14 @@ describe("an origin that echoes the credential", () => {
   test("in a part that was asked for: the whole is asked for instead", async () => {
     origin.handle((request, response) => {
       expect(request.headers.range).toBeUndefined();
+      expect(request.headers["accept-charset"]).toBeUndefined();
+      expect(request.headers["a-im"]).toBeUndefined();
       response.end(VALUE);
     });
-    expect(parseAnswer(await call("Range: bytes=0-3\r\nIf-Range: x\r\n")).body).toBe(placeholder);
+    expect(
+      parseAnswer(await call("Range: bytes=0-3\r\nIf-Range: x\r\nAccept-Charset: utf-16\r\nA-IM: gzip\r\n"))
+        .body,
+    ).toBe(placeholder);
   });
 
   test("in an interim response", async () => {

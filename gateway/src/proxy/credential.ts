@@ -1,17 +1,20 @@
 // The request as it will leave, with the real values in it.
 import type { InjectionOutcome, Outgoing } from "../inject/contract.ts";
 import type { Credential } from "../model.ts";
+import type { TextRewriter } from "../inject/inject.ts";
 import { removeField, setField } from "../inject/place.ts";
 import { limits } from "../limits.ts";
 import type { Scrubber } from "../scrub/scrubber.ts";
 import { formatAuthority } from "../target/authority.ts";
-import type { Permitted } from "./enforce.ts";
+import { denied, type Permitted } from "./enforce.ts";
 import { requestFields } from "./fields.ts";
+import { Gathered } from "./gather.ts";
+import { judgePlaced } from "./judge.ts";
 import type { LiveConnections } from "./live.ts";
 import type { DataPlane } from "./plane.ts";
 import { route } from "./route.ts";
 import type { Received } from "./receive.ts";
-import { type Refusal, refusal } from "./refusal.ts";
+import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
 declare const credentialedMark: unique symbol;
 
@@ -55,12 +58,11 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
   const { identity } = permitted.authenticated;
   const outcome = plane.injector.inject(identity.agent.id, permitted.credentials, outgoing);
   if (!outcome.ok) return notInjected(outcome);
-  if (outgoing.body !== null) setContentLength(outgoing);
-  const rewriter = permitted.authenticated.received.isUpgrade
-    ? plane.injector.textRewriter(identity.agent.id, permitted.credentials)
-    : null;
-  const placed =
-    rewriter === null ? outcome.placed : [...new Set([...outcome.placed, ...rewriter.credentials])];
+  const judged = judgedAsPlaced(plane, permitted, outgoing);
+  if (isRefusal(judged)) return judged;
+  setContentLength(outgoing);
+  const rewriter = rewriterOf(plane, permitted);
+  const placed = union(outcome.placed, rewriter?.credentials ?? []);
   // An origin may keep what it was sent and show it on another path.
   const { received } = permitted.authenticated;
   const searched = received.secure ? route(plane, permitted.authenticated).reachable : placed;
@@ -69,7 +71,7 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
   const issuer = placed.findLast(({ issuesTokens }) => issuesTokens !== null) ?? null;
   if (scrubber !== null || rewriter !== null || issuer !== null) askForSearchable(outgoing);
   return {
-    permitted,
+    permitted: judged,
     outgoing,
     placed,
     scrubber,
@@ -78,10 +80,30 @@ function inject(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Cre
   } as unknown as Credentialed;
 }
 
+function rewriterOf(plane: DataPlane, { authenticated, credentials }: Permitted): TextRewriter | null {
+  const { received, identity } = authenticated;
+  return received.isUpgrade ? plane.injector.textRewriter(identity.agent.id, credentials) : null;
+}
+
 function notInjected({ code, message, secret }: Extract<InjectionOutcome, { ok: false }>): Refusal {
   const missing = secret === null ? "a secret for this host and path" : "a place for the fake key";
   return refusal(code, { message, detail: { secret, missing } });
 }
+
+function judgedAsPlaced(plane: DataPlane, permitted: Permitted, outgoing: Outgoing): Permitted | Refusal {
+  const { authenticated } = permitted;
+  const decision = judgePlaced(route(plane, authenticated), authenticated.received, outgoing);
+  if (decision === null) return permitted;
+  if (decision.effect === "deny") return denied(plane, authenticated, decision);
+  return { ...permitted, limits: union(permitted.limits, decision.limits) };
+}
+
+function union<T>(some: readonly T[], others: readonly T[]): readonly T[] {
+  return others.length === 0 ? some : [...new Set([...some, ...others])];
+}
+
+/** Delta encodings (RFC 3229) are codings by another name, and in UTF-16 no value looks like itself. */
+const UNSEARCHABLE = ["range", "if-range", "sec-websocket-extensions", "a-im", "accept-charset"];
 
 /**
  * The answer must be readable whole: no coding, no part of it (a value read byte by byte would not be seen), and no
@@ -89,7 +111,7 @@ function notInjected({ code, message, secret }: Extract<InjectionOutcome, { ok: 
  */
 function askForSearchable(outgoing: Outgoing): void {
   setField(outgoing, "Accept-Encoding", "identity");
-  for (const name of ["range", "if-range", "sec-websocket-extensions"]) removeField(outgoing, name);
+  for (const name of UNSEARCHABLE) removeField(outgoing, name);
 }
 
 function createOutgoing(plane: DataPlane, received: Received): Outgoing | null {
@@ -118,12 +140,13 @@ function hasPassed(raw: readonly string[], pseudonym: string): boolean {
 
 function setContentLength(outgoing: Outgoing): void {
   const { fields, body } = outgoing;
+  if (body === null) return;
   const kept: string[] = [];
   for (let i = 0; i + 1 < fields.length; i += 2) {
     if ((fields[i] as string).toLowerCase() !== "content-length")
       kept.push(fields[i] as string, fields[i + 1] as string);
   }
-  outgoing.fields = [...kept, "Content-Length", String(body?.length ?? 0)];
+  outgoing.fields = [...kept, "Content-Length", String(body.length)];
 }
 
 function holdBody(
@@ -131,7 +154,7 @@ function holdBody(
   { request }: Received,
   done: (body: Buffer | Refusal) => void,
 ): void {
-  const chunks: Buffer[] = [];
+  const held = new Gathered();
   let size = 0;
   if (Number(request.headers["content-length"] ?? 0) > limits.bodyHeldBytesMax) return done(heldTooLarge());
   live.bodiesHeld += 1;
@@ -140,12 +163,12 @@ function holdBody(
   request.on("data", (chunk: Buffer) => {
     const before = size;
     size += chunk.length;
-    if (size <= limits.bodyHeldBytesMax) chunks.push(chunk);
+    if (size <= limits.bodyHeldBytesMax) held.add(chunk);
     else if (before <= limits.bodyHeldBytesMax) done(heldTooLarge());
   });
   request.on("end", () => {
     release();
-    if (size <= limits.bodyHeldBytesMax) done(Buffer.concat(chunks));
+    if (size <= limits.bodyHeldBytesMax) done(held.take());
   });
 }
 

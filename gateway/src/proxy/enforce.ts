@@ -43,7 +43,8 @@ export function enforce(
   return { authenticated, rule, limits, credentials, revision } as unknown as Permitted;
 }
 
-function denied(
+/** What is told is the path as it was asked for: the one that leaves may hold a real value. */
+export function denied(
   plane: DataPlane,
   { received }: Authenticated,
   decision: Extract<Decision, { effect: "deny" }>,

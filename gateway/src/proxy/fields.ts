@@ -30,6 +30,8 @@ const responseHopByHop = new Set([
   "proxy-authenticate",
   "proxy-authorization",
   "proxy-authentication-info",
+  // node:http throws at it wherever the body is not chunked; trailers pass without it (RFC 9110 section 6.6.2)
+  "trailer",
   // would lead clients past the gateway (RFC 7838)
   "alt-svc",
   // ours alone: an origin must not put words in the gateway's mouth
@@ -105,6 +107,15 @@ export function fieldValue(raw: readonly string[], name: string): string | undef
       return raw[i + 1];
   }
   return undefined;
+}
+
+export function fieldValues(raw: readonly string[], name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if ((raw[i] as string).length === name.length && (raw[i] as string).toLowerCase() === name)
+      values.push(raw[i + 1] as string);
+  }
+  return values;
 }
 
 export function fieldCount(raw: readonly string[], name: string): number {

@@ -2,11 +2,11 @@
 // Fixed stages; each returns a type that only it can make, so a stage that is skipped does not compile.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Decision } from "../policy/contract.ts";
-import { decide } from "../policy/decide.ts";
 import { type Authenticated, authenticate } from "./authenticate.ts";
 import { type Credentialed, credential } from "./credential.ts";
 import { enforce, type Permitted } from "./enforce.ts";
 import { Exchange } from "./exchange.ts";
+import { judge } from "./judge.ts";
 import type { DataPlane, Tunnel } from "./plane.ts";
 import { receive, type Received } from "./receive.ts";
 import { record, type Recorded } from "./record.ts";
@@ -55,8 +55,7 @@ function sendContinue({ expectsContinue }: Received, answer: ServerResponse): vo
 }
 
 function decided(plane: DataPlane, authenticated: Authenticated): Decision {
-  const { method, target } = authenticated.received;
-  return decide(route(plane, authenticated), { method, target });
+  return judge(route(plane, authenticated), authenticated.received);
 }
 
 function send(client: Answer, credentialed: Credentialed): void {
