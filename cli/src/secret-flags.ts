@@ -11,7 +11,7 @@ export const injectionFlags: readonly FlagLine[] = [
   ["--param-format <format>", "with --param-name: the parameter's value"],
   ["--path-template <template>", "put it into the path, e.g. /bot{value}"],
   ["--basic-username <name>", "send it as the password of Basic authentication"],
-  ["--placeholder <surfaces>", "swap the agent's fake key in: header,query,path,body"],
+  ["--placeholder <surfaces>", "swap the agent's fake key in: header,query,path,body,websocket"],
 ];
 
 export const tokenFlags: readonly FlagLine[] = [

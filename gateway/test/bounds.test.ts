@@ -193,6 +193,24 @@ describe("what one call may be", () => {
   });
 });
 
+describe("a stop", () => {
+  test("waits for running calls no longer than drainTimeoutMs, then cuts them", async () => {
+    const own = await startWorld();
+    bounds.drainTimeoutMs = 500;
+    own.origin.handle((_, response) => void response.writeHead(200).write("half"));
+    const socket = await openSecureTunnel(own.via, `${HOST}:443`);
+    socket.write(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    await readUntil(socket, (text) => text.includes("half"));
+    const startedAt = performance.now();
+    const closed = isClosed(socket, 10_000);
+    await own.stop();
+    const took = performance.now() - startedAt;
+    expect(await closed).toBe(true);
+    expect(took).toBeGreaterThanOrEqual(450);
+    expect(took).toBeLessThan(5_000);
+  });
+});
+
 async function get(via: Via, host: string, path = "/"): Promise<Answer> {
   return parseAnswer(
     await tunnelExchange(via, `${host}:443`, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`),

@@ -1,7 +1,8 @@
 // WebSocket messages through the gateway, by the `ws` package on both sides.
 import { once } from "node:events";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
+import { limits } from "../src/limits.ts";
 import { openSecureTunnel, type Via } from "./support/client.ts";
 import { startGateway, type TestGateway } from "./support/gateway.ts";
 import { type Origin, startOrigin } from "./support/origin.ts";
@@ -115,4 +116,38 @@ test("a right that is withdrawn closes the WebSocket with 1008", async () => {
   await gateway.api("DELETE", `/v1/agents/${other.id}`);
   const [code] = (await once(client, "close")) as [number];
   expect(code).toBe(1008);
+});
+
+describe("the bounds of a WebSocket", () => {
+  const bounds = limits as Record<"upgradeIdleTimeoutMs" | "websocketMessageBytesMax", number>;
+  const product = { ...limits };
+  afterEach(() => void Object.assign(bounds, product));
+
+  test.each([HOST, "open.demo.test"])(
+    "on %s: without a byte for upgradeIdleTimeoutMs it is closed with 1001",
+    async (host) => {
+      bounds.upgradeIdleTimeoutMs = 300;
+      const client = await open(host);
+      const [code, reason] = (await once(client, "close")) as [number, Buffer];
+      expect([code, reason.toString()]).toEqual([1001, "idle"]);
+    },
+  );
+
+  test("a text message above websocketMessageBytesMax that may hold a fake key ends it, one below passes", async () => {
+    bounds.websocketMessageBytesMax = 1_000;
+    const client = await open();
+    expect(await ask(client, "a".repeat(1_000))).toBe("a".repeat(1_000));
+    const before = heard.length;
+    client.send("a".repeat(1_001));
+    const [code] = (await once(client, "close")) as [number];
+    expect(code).toBe(1002);
+    expect(heard).toHaveLength(before);
+  });
+
+  test("where no key is exchanged a long message passes", async () => {
+    bounds.websocketMessageBytesMax = 1_000;
+    const client = await open("open.demo.test");
+    expect(await ask(client, "a".repeat(5_000))).toBe("a".repeat(5_000));
+    client.close();
+  });
 });
