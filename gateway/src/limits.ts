@@ -121,6 +121,8 @@ export const limits = {
   issuedTokenKeptMs: 86_400_000,
   /** a text message in which a fake key is exchanged is read whole */
   websocketMessageBytesMax: MEBI,
+  /** pieces of frames that wait while the beginning of a secret value is held back */
+  websocketPartsHeldMax: 16 * KIBI,
 
   // control plane
   apiBodyBytesMax: MEBI,

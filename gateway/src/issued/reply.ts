@@ -3,6 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { Transform } from "node:stream";
 import { limits } from "../limits.ts";
+import { Gathered } from "../proxy/gather.ts";
 import { type AnswerHead, type OriginReply, PlainReply } from "../proxy/plain-reply.ts";
 import { decoderOf } from "../scrub/content-coding.ts";
 import { fieldValue, scrubFields, scrubReply, withoutFields } from "../scrub/reply.ts";
@@ -48,15 +49,14 @@ function otherReply({ scrubber, ...parts }: TokenReplyParts): OriginReply {
 
 interface Held {
   readonly parts: TokenReplyParts;
-  readonly chunks: Buffer[];
+  readonly body: Gathered;
   head: AnswerHead | null;
   decoder: Transform | null;
-  size: number;
   isOver: boolean;
 }
 
 function heldReply(parts: TokenReplyParts): OriginReply {
-  const held: Held = { parts, chunks: [], head: null, decoder: null, size: 0, isOver: false };
+  const held: Held = { parts, body: new Gathered(), head: null, decoder: null, isOver: false };
   return {
     start(head) {
       held.head = head;
@@ -87,8 +87,7 @@ function decodeInto(held: Held, decoder: Transform): void {
 
 function hold(held: Held, chunk: Buffer): void {
   if (held.isOver) return;
-  held.size += chunk.length;
-  if (held.size <= limits.scrubHeldBytesMax) held.chunks.push(chunk);
+  if (held.body.length + chunk.length <= limits.scrubHeldBytesMax) held.body.add(chunk);
   else fail(held, new UnreadableTokens(`it is longer than ${limits.scrubHeldBytesMax} bytes`));
 }
 
@@ -100,16 +99,16 @@ function fail(held: Held, error: Error): void {
 function abandon(held: Held): boolean {
   if (held.isOver) return false;
   held.isOver = true;
-  held.chunks.length = 0;
+  held.body.take();
   held.decoder?.destroy();
   return true;
 }
 
 function finish(held: Held): void {
-  const { head, parts, chunks } = held;
+  const { head, parts } = held;
   if (head === null || isOver(held)) return;
   try {
-    const { fields, reason, body } = exchanged(parts, head, Buffer.concat(chunks));
+    const { fields, reason, body } = exchanged(parts, head, held.body.take());
     // The change of configuration may have ended this very exchange.
     if (isOver(held)) return;
     parts.answer.writeHead(head.status, reason, [...fields, "Content-Length", String(body.length)]);

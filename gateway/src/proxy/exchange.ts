@@ -147,7 +147,13 @@ export class Exchange implements Dispatcher.DispatchHandler, LiveExchange {
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     const raw = controller.rawTrailers as Buffer[] | null | undefined;
     this.#outcome = "complete";
-    this.#reply?.end(raw === null || raw === undefined ? noFields : responseFields(raw));
+    try {
+      this.#reply?.end(raw === null || raw === undefined ? noFields : responseFields(raw));
+    } catch {
+      // undici takes an answer for done here: nobody else would tell the client that it can't be written.
+      this.#outcome = null;
+      this.#fail(new Error("bad response"));
+    }
   }
 
   onResponseError(_: unknown, error: Error): void {

@@ -56,6 +56,8 @@ interface Nodes {
   /** nodes of all variants before their first byte */
   readonly starts: readonly number[];
   successors(node: number, byte: number): readonly number[];
+  /** successors of all starts; asked for with every new state, so they are kept */
+  begun(byte: number): readonly number[];
   accepts(node: number): Accepted | null;
   /** most bytes that a match needs to come here */
   depth(node: number): number;
@@ -99,18 +101,21 @@ export function buildAutomaton(searched: readonly Searched[]): Automaton {
 function createNodes(searched: readonly Searched[]): Nodes {
   const rows = layOut(searched);
   const depths = depthsOf(rows);
-  const rowOf = (position: number): Row => rows.findLast(({ first }) => first <= position) as Row;
+  const rowOf = (position: number): Row => lastUpTo(rows, position);
   const symbolAt = (position: number): Symbol | null => {
     const { searched: found, first } = rowOf(position);
     return position - first === found.variant.length ? null : found.variant.symbol(position - first);
   };
+  const starts = rows.map(({ first }) => first * NODES_PER_POSITION);
+  const begun: (readonly number[])[] = [];
+  const successors = (node: number, byte: number): readonly number[] => {
+    const symbol = symbolAt(Math.floor(node / NODES_PER_POSITION));
+    return symbol === null ? [] : onward(symbol, node, byte);
+  };
   return {
-    starts: rows.map(({ first }) => first * NODES_PER_POSITION),
-    successors(node, byte) {
-      const position = Math.floor(node / NODES_PER_POSITION);
-      const symbol = symbolAt(position);
-      return symbol === null ? [] : onward(symbol, node, byte);
-    },
+    starts,
+    successors,
+    begun: (byte) => (begun[byte] ??= starts.flatMap((start) => successors(start, byte))),
     accepts(node) {
       const position = node / NODES_PER_POSITION;
       if (!Number.isInteger(position)) return null;
@@ -120,6 +125,18 @@ function createNodes(searched: readonly Searched[]): Nodes {
     },
     depth: (node) => (depths[Math.floor(node / NODES_PER_POSITION)] as number) + (node % NODES_PER_POSITION),
   };
+}
+
+/** By halves: with many secrets there are hundreds of rows. */
+function lastUpTo(rows: readonly Row[], position: number): Row {
+  let low = 0;
+  let high = rows.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((rows[middle] as Row).first <= position) low = middle;
+    else high = middle - 1;
+  }
+  return rows[low] as Row;
 }
 
 function layOut(searched: readonly Searched[]): Row[] {
@@ -196,6 +213,9 @@ function createStates(nodes: Nodes): { start: State; step: (state: State, byte: 
   return { start, step: (state, byte) => state.row[byte] ?? build(state, byte) };
 }
 
+/** Copied, which is many times as fast as making it anew. */
+const unmet: readonly null[] = Array.from({ length: 256 }, () => null);
+
 function stateOf(nodes: Nodes, members: readonly number[]): State {
   let accepts: Accepted | null = null;
   let held = 0;
@@ -203,13 +223,13 @@ function stateOf(nodes: Nodes, members: readonly number[]): State {
     accepts ??= nodes.accepts(member);
     held = Math.max(held, nodes.depth(member));
   }
-  return { nodes: members, row: Array.from({ length: 256 }, () => null), accepts, held };
+  return { nodes: members, row: unmet.slice(), accepts, held };
 }
 
 /** A match may begin at every byte: the starts are always among the predecessors. */
 function successors(nodes: Nodes, members: readonly number[], byte: number): number[] {
-  const next = new Set<number>();
-  for (const member of [...nodes.starts, ...members]) {
+  const next = new Set(nodes.begun(byte));
+  for (const member of members) {
     for (const to of nodes.successors(member, byte)) next.add(to);
   }
   return [...next].sort((a, b) => a - b);

@@ -34,7 +34,15 @@ function variant<Item>(
   items: ArrayLike<Item>,
   symbolOf: (item: Item) => Symbol,
 ): Variant {
-  return { encoding, length: items.length, symbol: (index) => symbolOf(items[index] as Item) };
+  // Few characters are distinct: kept by character, the symbols of a long value weigh as little as those of a short one.
+  const known = new Map<Item, Symbol>();
+  const symbol = (index: number): Symbol => {
+    const item = items[index] as Item;
+    const found = known.get(item) ?? symbolOf(item);
+    known.set(item, found);
+    return found;
+  };
+  return { encoding, length: items.length, symbol };
 }
 
 /** RFC 3986 section 2.1 (also twice), RFC 8259 section 7 (also inside another string), HTML character references. */

@@ -2,6 +2,7 @@
 // sent as one frame. Everything else passes byte for byte.
 import { randomBytes } from "node:crypto";
 import { limits } from "../limits.ts";
+import { Gathered } from "../proxy/gather.ts";
 import type { FrameFilter } from "./filter.ts";
 import {
   createFrameReader,
@@ -18,7 +19,7 @@ export type RewriteText = (text: string) => string;
 
 export function rewriteFrames(rewrite: RewriteText): FrameFilter {
   const out: Buffer[] = [];
-  let text: Buffer[] | null = null;
+  let text: Gathered | null = null;
   let size = 0;
   const reader = createFrameReader({
     begin(frame) {
@@ -27,17 +28,17 @@ export function rewriteFrames(rewrite: RewriteText): FrameFilter {
         return;
       }
       if (frame.reserved) throw new FrameError("an extension that was not agreed on");
-      if (frame.opcode === OPCODE.text) text = [];
+      if (frame.opcode === OPCODE.text) text = new Gathered();
       if (text === null) out.push(frame.header);
       else size = bounded(size + frame.length);
     },
     payload(frame, piece, offset) {
       if (text === null || isControl(frame)) out.push(piece);
-      else text.push(unmask(piece, frame.mask, offset));
+      else text.add(unmask(piece, frame.mask, offset));
     },
     end(frame) {
       if (text === null || isControl(frame) || !frame.fin) return;
-      const message = Buffer.from(rewrite(Buffer.concat(text).toString("utf8")), "utf8");
+      const message = Buffer.from(rewrite(text.take().toString("utf8")), "utf8");
       out.push(writeFrame(OPCODE.text, message, maskLike(frame)));
       text = null;
       size = 0;

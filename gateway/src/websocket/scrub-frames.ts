@@ -1,5 +1,6 @@
 // Frames from an origin that was sent a credential: the value is taken out of messages, whichever way they are cut into
 // frames. Replacements have the length of what they replace, so frames stay as they are.
+import { limits } from "../limits.ts";
 import type { Scrubber, ScrubStream } from "../scrub/scrubber.ts";
 import type { FrameFilter } from "./filter.ts";
 import { createFrameReader, type Frame, FrameError, isControl } from "./frames.ts";
@@ -40,7 +41,7 @@ export function scrubFrames(scrubber: Scrubber): FrameFilter {
   return {
     push(chunk) {
       reader.push(chunk);
-      return ready(parts);
+      return bounded(ready(parts), parts);
     },
     end() {
       if (message !== null) fill(parts, message.end());
@@ -75,6 +76,13 @@ function fill(parts: Part[], payload: Buffer): void {
     const whole: Part[] = part.missing === 0 ? [piece] : [piece, part];
     parts.splice(index, 1, ...whole);
   }
+}
+
+/** Frames without payload fill no gap: of them an origin could send any number while the beginning of a value is held. */
+function bounded(sendable: Buffer, parts: readonly Part[]): Buffer {
+  if (parts.length > limits.websocketPartsHeldMax)
+    throw new FrameError("too many frames in the middle of a value");
+  return sendable;
 }
 
 /** Everything before the first gap. */
