@@ -135,6 +135,31 @@ describe("what is open at once", () => {
     expect(pools.size).toBeLessThanOrEqual(3);
     expect((await get(world.via, names[0] ?? "")).status).toBe(200);
   });
+
+  test("a pool that nobody used for originPoolIdleMs is closed, and made anew for the next call", async () => {
+    const { pools } = world.gateway.gateway.plane;
+    expect((await get(world.via, OPEN_HOST)).status).toBe(200);
+    pools.sweep();
+    expect(pools.size).toBeGreaterThan(0);
+    bounds.originPoolIdleMs = -1;
+    expect(await eventually(() => (pools.sweep(), pools.size === 0))).toBe(true);
+    expect((await get(world.via, OPEN_HOST)).status).toBe(200);
+  });
+
+  test("calls above originConnectionsPerPoolMax wait for a connection, and none fails", async () => {
+    bounds.originConnectionsPerPoolMax = 1;
+    world.gateway.gateway.plane.pools.closeAgent(world.agent.id);
+    let now = 0;
+    let most = 0;
+    world.origin.handle((_, response) => {
+      most = Math.max(most, (now += 1));
+      setTimeout(() => ((now -= 1), response.end("ok")), 100);
+    });
+    const answers = await Promise.all([1, 2, 3].map(() => get(world.via, OPEN_HOST)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(most).toBe(1);
+    world.gateway.gateway.plane.pools.closeAgent(world.agent.id);
+  });
 });
 
 describe("what one call may be", () => {
