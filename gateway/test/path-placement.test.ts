@@ -63,6 +63,18 @@ describe("a field that names another method", () => {
     expect(world.origin.requests).toHaveLength(before);
   });
 
+  test.each(["X-Original-URL: /bot123/deleteWebhook", "x-rewrite-url: /bot1/%64eleteWebhook?x=1"])(
+    "`%s` is no way around a block of that path",
+    async (field) => {
+      expect((await call("GET", "/getMe", field)).status).toBe(403);
+    },
+  );
+
+  test("is refused when there are many of them", async () => {
+    const fields = Array.from({ length: 5 }, (_, index) => `X-Original-URL: /${index}`);
+    expect((await call("GET", "/getMe", ...fields)).status).toBe(400);
+  });
+
   test("passes when that method may be used", async () => {
     expect((await call("POST", "/getMe", "X-HTTP-Method-Override: PATCH")).status).toBe(200);
   });

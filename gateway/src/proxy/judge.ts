@@ -5,7 +5,7 @@ import type { Decision, Route } from "../policy/contract.ts";
 import { decide } from "../policy/decide.ts";
 import type { Target } from "../target/contract.ts";
 import { parseTarget } from "../target/path.ts";
-import { fieldValues } from "./fields.ts";
+import { fieldCount, fieldValues } from "./fields.ts";
 import type { Received } from "./receive.ts";
 
 type Asked = Pick<Received, "method" | "request">;
@@ -13,15 +13,24 @@ type Deny = Extract<Decision, { effect: "deny" }>;
 
 /** Nothing in common use; frameworks and some APIs take the method of a POST from them. */
 const METHOD_FIELDS = ["x-http-method-override", "x-http-method", "x-method-override"];
+/** Some servers route by these instead of the request line. */
+const PATH_FIELDS = ["x-original-url", "x-rewrite-url"];
+
+/** Each multiplies the work of deciding; nobody needs more than one. */
+const NAMING_FIELDS_MAX = 4;
+
+/** true = more fields name another method or path than anyone needs */
+export function namesTooMany(rawHeaders: readonly string[]): boolean {
+  const names = [...METHOD_FIELDS, ...PATH_FIELDS];
+  return names.reduce((sum, name) => sum + fieldCount(rawHeaders, name), 0) > NAMING_FIELDS_MAX;
+}
 
 /** Permitted is what is permitted by every method; only what all of them may use is placed. */
 export function judge(route: Route, received: Asked & Pick<Received, "target">): Decision {
-  const { method, target } = received;
-  const others = otherMethods(received);
-  const decision = decide(route, { method, target });
-  return others.length === 0
-    ? decision
-    : others.map((other) => decide(route, { method: other, target })).reduce(both, decision);
+  const targets = [received.target, ...otherTargets(received)];
+  const methods = [received.method, ...otherMethods(received)];
+  const decisions = targets.flatMap((target) => methods.map((method) => decide(route, { method, target })));
+  return decisions.reduce(both);
 }
 
 /**
@@ -35,17 +44,22 @@ export function judgePlaced(
 ): Decision | null {
   if (path === received.target.path) return null;
   const { method, request } = received;
-  const decision = judge(route, { method, request, target: placedTarget(path) });
+  const decision = judge(route, { method, request, target: readTarget(path) });
   return isDefaultDeny(decision) ? null : decision;
 }
 
 /** A value may hold what no client may write. */
-function placedTarget(path: string): Target {
+function readTarget(path: string): Target {
   return parseTarget(path) ?? { path, query: "", readings: [path] };
 }
 
 function isDefaultDeny(decision: Decision): boolean {
   return decision.effect === "deny" && decision.code === "blocked_by_default_policy";
+}
+
+function otherTargets({ request }: Asked): Target[] {
+  const paths = PATH_FIELDS.flatMap((name) => fieldValues(request.rawHeaders, name));
+  return [...new Set(paths)].map((path) => readTarget(path));
 }
 
 function otherMethods({ method, request }: Asked): string[] {
@@ -64,5 +78,6 @@ function both(one: Decision, other: Decision): Decision {
 }
 
 function denyOf(one: Decision, other: Decision): Deny {
-  return (one.effect === "deny" ? one : other) as Deny;
+  // A block holds whatever else is said, so it is the one that is told.
+  return (one.effect === "deny" && (other.effect === "permit" || !isDefaultDeny(one)) ? one : other) as Deny;
 }

@@ -6,6 +6,7 @@ import { formatAuthority, parseAuthority, sameAuthority } from "../target/author
 import type { Authority, Target } from "../target/contract.ts";
 import { parseTarget } from "../target/path.ts";
 import { fieldCount, fieldValue } from "./fields.ts";
+import { namesTooMany } from "./judge.ts";
 import type { Tunnel } from "./plane.ts";
 import { malformed, type Refusal, refusal } from "./refusal.ts";
 
@@ -43,6 +44,7 @@ export function receive(request: IncomingMessage, tunnel: Tunnel | null): Receiv
       close: true,
     });
   }
+  if (namesTooMany(request.rawHeaders)) return malformed("Too many fields name another method or path");
   const aim = tunnel === null ? absoluteAim(request) : tunnelAim(request, tunnel);
   if ("refused" in aim) return aim;
   const mismatch = hostProblem(request, aim);
