@@ -6,21 +6,20 @@ import { testAuthority } from "../test/support/test-authority.ts";
 import { type Child, startChild } from "./child.ts";
 import type { Route } from "./connection.ts";
 import { type GatewayStart, PROBE, PRODUCT_FLAGS, type RunningGateway, startGateway } from "./gateway.ts";
+import type { Way } from "./interleave.ts";
 import type { OriginCounts, OriginStart } from "./origin.ts";
 import type { PeerStart, PeerStarted } from "./peer.ts";
 
 export type TargetName = "gateway" | "bare" | "mitm";
 
-export interface Target {
-  readonly name: TargetName;
-  readonly child: Child;
-  readonly route: Route;
-}
+export type Target = Way<TargetName>;
 
 export interface Bed {
   readonly load: Child;
   readonly origin: Child;
   readonly targets: readonly Target[];
+  /** through the gateway, by a name of the origin that has no credential */
+  readonly open: Route;
   /** the origin without a proxy */
   readonly direct: Route;
   /** what a further gateway needs to know */
@@ -33,11 +32,14 @@ export interface Bed {
 export interface Proof extends OriginCounts {
   /** requests that the load generator got an answer to */
   readonly throughGateway: number;
+  /** … by the name without a credential */
+  readonly throughOpen: number;
   readonly throughMitm: number;
   readonly auditRows: number;
 }
 
 const ORIGIN_NAME = "api.bench.test";
+const OPEN_NAME = "open.bench.test";
 const SECRET = "sk-bench-0123456789abcdef0123456789abcdef";
 const CREDENTIAL = `Bearer ${SECRET}`;
 
@@ -53,9 +55,11 @@ export async function openBed(profile: string | null): Promise<Bed> {
     credential: CREDENTIAL,
   } satisfies OriginStart);
   const authority = `${ORIGIN_NAME}:${originPort}`;
+  const openAuthority = `${OPEN_NAME}:${originPort}`;
   const load = startChild({ name: "load", file: fileOf("load"), flags: PROBE });
   const gatewayStart = (name: string): GatewayStart => ({
     authority,
+    openAuthority,
     originPort,
     caFile,
     directory: folder(directory, name),
@@ -64,15 +68,18 @@ export async function openBed(profile: string | null): Promise<Bed> {
   });
   const gateway = await startGateway({ ...gatewayStart("gateway"), profile });
   const peer = { authority, ...files, credential: CREDENTIAL };
-  const targets = [
-    gatewayTarget(gateway, authority),
-    await startPeer("bare", { ...peer, directory: folder(directory, "bare") }),
-    await startPeer("mitm", { ...peer, directory: folder(directory, "mitm") }),
-  ];
+  const through = gatewayTarget(gateway, authority);
+  const bare = await startPeer("bare", { ...peer, directory: folder(directory, "bare") });
+  const mitm = await startPeer("mitm", { ...peer, directory: folder(directory, "mitm") });
+  const targets = [through, bare, mitm];
+  // A fake key is refused where none is replaced.
+  const open = { ...through.route, authority: openAuthority, authorization: "Bearer of-the-agent" };
+  const answered = (route: Route): Promise<number> => load.ask<number>("answered", route);
   return {
     load,
     origin,
     targets,
+    open,
     direct: {
       port: originPort,
       direct: true,
@@ -83,8 +90,9 @@ export async function openBed(profile: string | null): Promise<Bed> {
     gatewayStart,
     proof: async () => ({
       ...(await origin.ask<OriginCounts>("counts")),
-      throughGateway: await load.ask<number>("answered", gateway.port),
-      throughMitm: await load.ask<number>("answered", targets[2]?.route.port),
+      throughGateway: await answered(through.route),
+      throughOpen: await answered(open),
+      throughMitm: await answered(mitm.route),
       auditRows: await gateway.auditRows(),
     }),
     async close() {
@@ -115,7 +123,7 @@ async function startPeer(name: "bare" | "mitm", start: PeerStart): Promise<Targe
 
 function writeCertificates(directory: string) {
   const authority = testAuthority();
-  const { cert, key } = authority.issue({ names: [ORIGIN_NAME] });
+  const { cert, key } = authority.issue({ names: [ORIGIN_NAME, OPEN_NAME] });
   const files = {
     caFile: path.join(directory, "ca.pem"),
     certFile: path.join(directory, "leaf.pem"),

@@ -10,6 +10,8 @@ export interface Route {
   readonly authority: string;
   /** value of the Proxy-Authorization field */
   readonly proxyCredentials: string;
+  /** value of the Authorization field; a fake key unless told */
+  readonly authorization?: string;
   /** PEM */
   readonly ca: string;
 }
@@ -28,6 +30,15 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const HEAD_END = "\r\n\r\n";
 
 export async function openConnection(route: Route, session: Buffer | null): Promise<Connection> {
+  return openTls(route, session, connectionOn);
+}
+
+/** `attach` is called before the handshake, lest it miss a session. */
+export async function openTls<T>(
+  route: Route,
+  session: Buffer | null,
+  attach: (socket: tls.TLSSocket) => T,
+): Promise<T> {
   const socket = net.connect({ port: route.port, host: "127.0.0.1", noDelay: true });
   const timer = setTimeout(() => socket.destroy(new Error("no connection in time")), CONNECT_TIMEOUT_MS);
   try {
@@ -40,7 +51,7 @@ export async function openConnection(route: Route, session: Buffer | null): Prom
       ALPNProtocols: ["http/1.1"],
       ...(session === null ? {} : { session }),
     });
-    const opened = connectionOn(secure);
+    const opened = attach(secure);
     await event(secure, "secureConnect");
     return opened;
   } catch (error) {

@@ -1,4 +1,4 @@
-// The product as it is shipped, in its own process with a directory of its own: one agent, one credential, 20 rules.
+// The product as it is shipped, in its own process with a directory of its own: one agent, one credential, 20 rules a name.
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
@@ -9,6 +9,8 @@ import { type Child, startChild } from "./child.ts";
 export interface GatewayStart {
   /** `name:port` of the origin, and its port on loopback */
   readonly authority: string;
+  /** another name of the origin, without a credential */
+  readonly openAuthority: string;
   readonly originPort: number;
   readonly caFile: string;
   readonly directory: string;
@@ -67,6 +69,7 @@ export async function startGateway(start: GatewayStart): Promise<RunningGateway>
 }
 
 export function gatewayEnvironment(start: GatewayStart, apiKey: string): Record<string, string> {
+  const names = [start.authority, start.openAuthority];
   return {
     HOME: start.directory,
     ONECLI_PORT: "0",
@@ -74,8 +77,8 @@ export function gatewayEnvironment(start: GatewayStart, apiKey: string): Record<
     ONECLI_DATA_DIR: path.join(start.directory, "data"),
     ONECLI_API_KEY: apiKey,
     ONECLI_EXTRA_CA: start.caFile,
-    ONECLI_RESOLVE: `${start.authority}=127.0.0.1:${start.originPort}`,
-    ONECLI_ALLOW_PRIVATE: start.authority,
+    ONECLI_RESOLVE: names.map((name) => `${name}=127.0.0.1:${start.originPort}`).join(","),
+    ONECLI_ALLOW_PRIVATE: names.join(","),
   };
 }
 
@@ -95,7 +98,7 @@ function apiOf(port: number, apiKey: string): Api {
 }
 
 /** @returns the agent's token */
-async function configure(api: Api, { authority, secret }: GatewayStart): Promise<string> {
+async function configure(api: Api, { authority, openAuthority, secret }: GatewayStart): Promise<string> {
   const agent = JSON.parse(await api("POST", "/v1/agents", { name: "bench", identifier: "bench" })) as {
     id: string;
   };
@@ -107,7 +110,8 @@ async function configure(api: Api, { authority, secret }: GatewayStart): Promise
     hostPattern: authority,
     injectionConfig: credential,
   });
-  for (const rule of rules(authority)) await api("POST", "/v1/rules", rule);
+  // The same at both names, so that they differ by the credential alone.
+  for (const rule of [...rules(authority), ...rules(openAuthority)]) await api("POST", "/v1/rules", rule);
   const renewed = await api("POST", `/v1/agents/${agent.id}/regenerate-token`, undefined);
   return (JSON.parse(renewed) as { accessToken: string }).accessToken;
 }

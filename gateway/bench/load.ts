@@ -1,6 +1,8 @@
 // The load generator, a process of its own: closed loop (a connection's next request follows its last answer).
-import { type Connection, openConnection, type Route } from "./connection.ts";
+import { type Connection, openConnection, openTls, type Route } from "./connection.ts";
+import { eventsOn } from "./events.ts";
 import { answerParent } from "./parent.ts";
+import { EVENT_PATH } from "./paths.ts";
 
 export interface LoadRequest {
   readonly route: Route;
@@ -10,6 +12,8 @@ export interface LoadRequest {
   /** … or after this many requests */
   readonly requests?: number;
   readonly latencies?: boolean;
+  /** GET this only */
+  readonly path?: string;
 }
 
 export interface LoadResult {
@@ -28,6 +32,11 @@ export interface ConnectRequest {
   readonly resume: boolean;
 }
 
+export interface EventsRequest {
+  readonly route: Route;
+  readonly count: number;
+}
+
 export interface ConnectResult {
   readonly count: number;
   readonly resumed: number;
@@ -35,29 +44,41 @@ export interface ConnectResult {
 
 const requestBody = JSON.stringify({ model: "bench", messages: [{ role: "user", content: "say ok" }] });
 const kept = new Map<string, Connection[]>();
-const sessions = new Map<number, Buffer>();
-const answers = new Map<number, number>();
+const sessions = new Map<string, Buffer>();
+const answers = new Map<string, number>();
 
-function requestsFor({ authority }: Route): readonly [Buffer, Buffer] {
-  const fields = `Host: ${authority}\r\nUser-Agent: bench\r\nAccept: application/json\r\nAuthorization: Bearer placeholder\r\n`;
+/** One gateway is reached by two names: what is kept, is kept by both. */
+function keyOf({ port, authority }: Route): string {
+  return `${port} ${authority}`;
+}
+
+function get(route: Route, path: string): Buffer {
+  return Buffer.from(`GET ${path} HTTP/1.1\r\n${fieldsFor(route)}\r\n`);
+}
+
+function fieldsFor({ authority, authorization = "Bearer placeholder" }: Route): string {
+  return `Host: ${authority}\r\nUser-Agent: bench\r\nAccept: application/json\r\nAuthorization: ${authorization}\r\n`;
+}
+
+function requestsFor(route: Route): readonly [Buffer, Buffer] {
   const type = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(requestBody)}\r\n`;
   return [
-    Buffer.from(`GET /v1/items/17?limit=6 HTTP/1.1\r\n${fields}\r\n`),
-    Buffer.from(`POST /v1/messages HTTP/1.1\r\n${fields}${type}\r\n${requestBody}`),
+    get(route, "/v1/items/17?limit=6"),
+    Buffer.from(`POST /v1/messages HTTP/1.1\r\n${fieldsFor(route)}${type}\r\n${requestBody}`),
   ];
 }
 
 /** So that no connection is set up while requests are measured. */
 async function open({ route, connections }: LoadRequest): Promise<void> {
-  const key = `${route.port}`;
+  const key = keyOf(route);
   const alive = (kept.get(key) ?? []).filter(({ closed }) => !closed);
   while (alive.length < connections) alive.push(await openConnection(route, null));
   kept.set(key, alive);
 }
 
 async function run(load: LoadRequest): Promise<LoadResult> {
-  const { route, connections, ms = Infinity, requests = Infinity } = load;
-  const pair = requestsFor(route);
+  const { route, connections, ms = Infinity, requests = Infinity, path } = load;
+  const pair = path === undefined ? requestsFor(route) : [get(route, path)];
   const latencies: number[] = [];
   const startedAt = performance.now();
   const until = startedAt + ms;
@@ -66,14 +87,14 @@ async function run(load: LoadRequest): Promise<LoadResult> {
     let before = performance.now();
     for (let n = index; before < until && sent < requests; n += 1) {
       sent += 1;
-      await connection.send(pair[n % 2] as Buffer);
+      await connection.send(pair[n % pair.length] as Buffer);
       const now = performance.now();
       if (load.latencies === true) latencies.push(now - before);
       before = now;
     }
   };
-  await Promise.all((kept.get(`${route.port}`) ?? []).slice(0, connections).map(worker));
-  tally(route.port, sent);
+  await Promise.all((kept.get(keyOf(route)) ?? []).slice(0, connections).map(worker));
+  tally(route, sent);
   return { requests: sent, ms: performance.now() - startedAt, latencies };
 }
 
@@ -84,26 +105,37 @@ async function connect({ route, count, concurrency, resume }: ConnectRequest): P
   const worker = async (): Promise<void> => {
     while (started < count) {
       started += 1;
-      const connection = await openConnection(route, resume ? (sessions.get(route.port) ?? null) : null);
+      const connection = await openConnection(route, resume ? (sessions.get(keyOf(route)) ?? null) : null);
       await connection.send(request);
       if (connection.resumed) resumed += 1;
       const session = connection.session();
-      if (session !== null) sessions.set(route.port, session);
+      if (session !== null) sessions.set(keyOf(route), session);
       await connection.close();
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  tally(route.port, started);
+  tally(route, started);
   return { count: started, resumed };
 }
 
-/** requests answered so far, by the port they went to */
-function answered(port: number): number {
-  return answers.get(port) ?? 0;
+/** ms to the event of each of `count` streams, on one connection that an uncounted stream has opened all the way */
+async function firstEvents({ route, count }: EventsRequest): Promise<number[]> {
+  const stream = await openTls(route, null, eventsOn);
+  const request = get(route, EVENT_PATH);
+  const found: number[] = [];
+  for (let n = 0; n <= count; n += 1) found.push(await stream.firstEvent(request));
+  stream.close();
+  tally(route, found.length);
+  return found.slice(1);
 }
 
-function tally(port: number, more: number): void {
-  answers.set(port, answered(port) + more);
+/** requests answered so far on the way */
+function answered(route: Route): number {
+  return answers.get(keyOf(route)) ?? 0;
 }
 
-answerParent({ open, run, connect, answered });
+function tally(route: Route, more: number): void {
+  answers.set(keyOf(route), answered(route) + more);
+}
+
+answerParent({ open, run, connect, firstEvents, answered });

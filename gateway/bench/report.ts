@@ -1,13 +1,19 @@
 // Figures → a table for people, or JSON. Says beside each figure what is expected of it; judges nothing.
 import os from "node:os";
 import type { Proof, TargetName } from "./bed.ts";
+import type { BulkFigures } from "./bulk.ts";
 import type { ConnectionFigures } from "./connections.ts";
 import type { DecideFigure } from "./decide.ts";
+import { type Expectation, expectAtMost, expectationRows } from "./expectation.ts";
 import type { Samples } from "./interleave.ts";
 import type { Latency } from "./latency.ts";
 import type { MemoryFigure } from "./memory.ts";
+import { bulkExpectations, bulkJson, bulkTable, scrubbingTable } from "./report-bulk.ts";
 import type { RequestFigures } from "./requests.ts";
-import { median, percentile, ratio } from "./statistics.ts";
+import { median, ratio, spread, summary, table } from "./statistics.ts";
+
+/** A run of one section. */
+export type BulkRun = Pick<Figures, "mode" | "bulk" | "proof">;
 
 export interface Figures {
   readonly mode: string;
@@ -18,58 +24,65 @@ export interface Figures {
   readonly memory: readonly MemoryFigure[];
   readonly decide: readonly DecideFigure[];
   readonly latency: readonly Latency[];
+  readonly bulk: BulkFigures;
   readonly proof: Proof;
-}
-
-export interface Expectation {
-  readonly what: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly atMost: number;
-  readonly met: boolean;
 }
 
 const MEBI = 1024 * 1024;
 const NAMES: readonly TargetName[] = ["gateway", "bare", "mitm"];
 const TITLES = { gateway: "gateway", bare: "bare pass", mitm: "http-mitm-proxy", direct: "direct" } as const;
 
-export function expectations({ requests, newConnections, ready, memory }: Figures): Expectation[] {
+export function expectations({ requests, newConnections, ready, memory, bulk }: Figures): Expectation[] {
   const { full, resumed } = newConnections;
   const [, first, ...later] = memory;
   const last = later.at(-1);
   return [
-    expect("CPU a request, gateway / bare pass", ratio(requests.cpu.gateway, requests.cpu.bare), "×", 1.6),
-    expect(
+    expectAtMost(
+      "CPU a request, gateway / bare pass",
+      ratio(requests.cpu.gateway, requests.cpu.bare),
+      "×",
+      1.6,
+    ),
+    expectAtMost(
       "CPU a request, gateway / http-mitm-proxy",
       ratio(requests.cpu.gateway, requests.cpu.mitm),
       "×",
       0.35,
     ),
-    expect("CPU a new connection, gateway / bare pass", ratio(full.cpu.gateway, full.cpu.bare), "×", 1.3),
-    expect("the same, sessions resumed", ratio(resumed.cpu.gateway, resumed.cpu.bare), "×", 1.3),
-    expect("ready, second start", median(ready), "ms", 500),
+    expectAtMost(
+      "CPU a new connection, gateway / bare pass",
+      ratio(full.cpu.gateway, full.cpu.bare),
+      "×",
+      1.3,
+    ),
+    expectAtMost("the same, sessions resumed", ratio(resumed.cpu.gateway, resumed.cpu.bare), "×", 1.3),
+    expectAtMost("ready, second start", median(ready), "ms", 500),
     ...(first === undefined
       ? []
-      : [expect(`RSS after ${first.requests.toLocaleString("en")} requests`, first.rss / MEBI, "MB", 160)]),
+      : [
+          expectAtMost(
+            `RSS after ${first.requests.toLocaleString("en")} requests`,
+            first.rss / MEBI,
+            "MB",
+            160,
+          ),
+        ]),
     ...(first === undefined || last === undefined
       ? []
       : [
-          expect(
+          expectAtMost(
             `RSS after ${last.requests.toLocaleString("en")} requests / after ${first.requests.toLocaleString("en")}`,
             last.rss / first.rss,
             "×",
             1.1,
           ),
         ]),
+    ...bulkExpectations(bulk),
   ];
 }
 
-function expect(what: string, value: number, unit: string, atMost: number): Expectation {
-  return { what, value, unit, atMost, met: value <= atMost };
-}
-
 export function toJson(figures: Figures): string {
-  const { requests, newConnections, ready, latency, memory, decide, proof, mode } = figures;
+  const { requests, newConnections, ready, latency, memory, decide, bulk, proof, mode } = figures;
   const report = {
     mode,
     machine: machine(),
@@ -83,19 +96,16 @@ export function toJson(figures: Figures): string {
     memory,
     decide,
     latency,
+    bulk: bulkJson(bulk),
     proof,
   };
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
-function summary(samples: Samples) {
-  const of = (values: readonly number[]) => ({
-    median: median(values),
-    p25: percentile(values, 0.25),
-    p75: percentile(values, 0.75),
-    rounds: values.length,
-  });
-  return { gateway: of(samples.gateway), bare: of(samples.bare), mitm: of(samples.mitm) };
+export function bulkToJson({ mode, bulk, proof }: BulkRun): string {
+  const expectations = bulkExpectations(bulk);
+  const report = { mode, machine: machine(), expectations, bulk: bulkJson(bulk), proof };
+  return `${JSON.stringify(report, null, 2)}\n`;
 }
 
 function machine() {
@@ -110,15 +120,38 @@ function machine() {
 }
 
 export function toText(figures: Figures): string {
-  const { node, cpu, cores, loadAverage } = machine();
-  const parts = [
-    `Node ${node}, ${cores} × ${cpu}, load ${loadAverage.toFixed(1)}, ${figures.mode} run`,
+  return joined([
+    title(figures.mode),
     table(["median (quartiles)", ...NAMES.map((name) => TITLES[name])], targetRows(figures)),
     table(["latency", "p50 ms", "p99 ms", "added p50", "added p99"], latencyRows(figures.latency)),
     table(["the gateway alone", ""], ownRows(figures)),
-    table(["expected", "is", "at most", "met"], expectationRows(expectations(figures))),
+    bulkTable(figures.bulk),
+    scrubbingTable(figures.bulk),
+    expectationTable(expectations(figures)),
     proofText(figures.proof),
-  ];
+  ]);
+}
+
+export function bulkToText({ mode, bulk, proof }: BulkRun): string {
+  return joined([
+    title(mode),
+    bulkTable(bulk),
+    scrubbingTable(bulk),
+    expectationTable(bulkExpectations(bulk)),
+    proofText(proof),
+  ]);
+}
+
+function title(mode: string): string {
+  const { node, cpu, cores, loadAverage } = machine();
+  return `Node ${node}, ${cores} × ${cpu}, load ${loadAverage.toFixed(1)}, ${mode} run`;
+}
+
+function expectationTable(list: readonly Expectation[]): string {
+  return table(["expected", "is", "bound", "met"], expectationRows(list));
+}
+
+function joined(parts: readonly string[]): string {
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -135,11 +168,6 @@ function targetRows({ requests, newConnections }: Figures): string[][] {
     row("CPU a new connection, µs", newConnections.full.cpu),
     row(`  session offered (resumed ${share(newConnections.resumed)}), µs`, newConnections.resumed.cpu),
   ];
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const [middle, low, high] = [median(values), percentile(values, 0.25), percentile(values, 0.75)];
-  return `${middle.toFixed(digits)} (${low.toFixed(digits)}-${high.toFixed(digits)})`;
 }
 
 function latencyRows(latency: readonly Latency[]): string[][] {
@@ -166,30 +194,10 @@ function ownRows({ ready, memory, decide }: Figures): string[][] {
   ];
 }
 
-function expectationRows(list: readonly Expectation[]): string[][] {
-  return list.map(({ what, value, unit, atMost, met }) => [
-    what,
-    `${value.toFixed(unit === "×" ? 2 : 0)} ${unit}`,
-    `${atMost} ${unit}`,
-    met ? "yes" : "NO",
-  ]);
-}
-
-function proofText({ throughGateway, throughMitm, credentialed, auditRows }: Proof): string {
+function proofText({ throughGateway, throughOpen, throughMitm, credentialed, auditRows }: Proof): string {
   return [
-    `Answered: ${throughGateway} requests through the gateway and ${throughMitm} through http-mitm-proxy;`,
-    `the origin saw the real credential ${credentialed} times. Rows in the gateway's audit: ${auditRows} (two a request).`,
+    `Answered: ${throughGateway} requests through the gateway, ${throughOpen} more at the name without a credential,`,
+    `and ${throughMitm} through http-mitm-proxy; the origin saw the real credential ${credentialed} times.`,
+    `Rows in the gateway's audit: ${auditRows} (two a request).`,
   ].join("\n");
-}
-
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  const text = lines.map((line) =>
-    widths
-      .map((width, i) => (i === 0 ? (line[i] ?? "").padEnd(width) : (line[i] ?? "").padStart(width)))
-      .join("  "),
-  );
-  const [first = "", ...rest] = text;
-  return [first, "-".repeat(first.length), ...rest].join("\n");
 }
