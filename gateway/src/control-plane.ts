@@ -17,7 +17,10 @@ export function createControlPlane({ api, isReady, dashboard }: ControlPlanePart
     if (request.url === "/readyz") return probe(answer, isReady());
     if (dashboard(request, answer)) return;
     api().then(
-      (serve) => serve(request, answer),
+      (serve) => {
+        // Answered meanwhile, because of what the client sent behind the header section.
+        if (!answer.headersSent && !answer.destroyed) serve(request, answer);
+      },
       () => probe(answer, false),
     );
   };
