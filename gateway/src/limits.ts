@@ -12,12 +12,9 @@ export const limits = {
   clientFirstByteTimeoutMs: 30_000,
   clientHandshakeTimeoutMs: 10_000,
   clientIdleTimeoutMs: 120_000,
-  /** a started request whose body does not go on */
-  clientBodyIdleTimeoutMs: 120_000,
   requestTargetBytesMax: 16 * KIBI,
   /** a body that must be held whole to place a credential in it */
   bodyHeldBytesMax: MEBI,
-  requestsPerConnectionMax: 100_000,
   /** requests that wait on one connection for the answer to an earlier one */
   requestsPipelinedMax: 16,
   proxyCredentialsBytesMax: KIBI,
