@@ -25,6 +25,7 @@ export function compilePath(text: string | null): PathPattern | null {
   const readings = patternReadings(text);
   if (readings === null) return null;
   const [written = text] = readings;
+  if (written === "/*") return EVERY_PATH;
   return {
     text: written,
     matchers: readings.map(compileReading),
